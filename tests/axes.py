@@ -18,13 +18,13 @@ import numpy as np
 
 import symrnn
 from symrnn.language.cell import Cell
-from symrnn.language.compose import SizeEntry
+from symrnn.language.compose import InputEntry, SizeEntry
 from symrnn.language.system import HIDDEN, INPUT
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Arrays = Mapping[str, Array]
 Step = Callable[[Arrays, Array, Arrays], Arrays]
-"""Parameters, the input of a row and its states, to everything that the step assigns."""
+"""Parameters and the inputs beside ``x``, the input of a row and its states, to everything that the step assigns."""
 
 FILES = Path(__file__).parent / "cells" / "axes"
 
@@ -40,6 +40,7 @@ class Along:
         numbers: of units along each axis.
         output: what it returns.
         by_hand: its step; empty where its text is read.
+        inputs: ``[inputs]``.
     """
 
     name: str
@@ -48,12 +49,13 @@ class Along:
     numbers: Mapping[str, int] = field(default_factory=dict)
     output: tuple[str, ...] | None = None
     by_hand: Step | None = None
+    inputs: Mapping[str, InputEntry] = field(default_factory=dict)
 
     @cached_property
     def cell(self) -> Cell:
         if not self.text:
             return symrnn.load(FILES / f"{self.name}.toml")
-        return Cell.from_equations(self.text, name=self.name, sizes=self.sizes, output=self.output)
+        return Cell.from_equations(self.text, name=self.name, sizes=self.sizes, output=self.output, inputs=self.inputs)
 
     @property
     def input(self) -> int:
@@ -80,18 +82,26 @@ class Along:
         return self.by_hand or _Reading(self.cell, self.text, self.shapes).step
 
     def run(
-        self, params: Arrays, x: Array, state: Arrays, lengths: Array | None = None, reverse: bool = False
+        self,
+        params: Arrays,
+        x: Array,
+        state: Arrays,
+        lengths: Array | None = None,
+        reverse: bool = False,
+        inputs: Arrays | None = None,
     ) -> tuple[dict[str, Array], dict[str, Array]]:
         """Outputs and final states, a row and a step at a time."""
-        steps, batch, _ = x.shape
-        kind = np.result_type(x, *params.values(), *state.values())
+        steps, batch, *_ = x.shape
+        others = inputs or {}
+        kind = np.result_type(x, *params.values(), *state.values(), *others.values())
         after = dict(zip(self.cell.returned, self.cell.output_values, strict=True))
         outputs = {name: np.zeros((steps, batch, *self.shapes[value]), kind) for name, value in after.items()}
         final = {name: np.array(array, kind) for name, array in state.items()}
         for row in range(batch):
             taken = range(steps if lengths is None else lengths[row])
             for t in reversed(taken) if reverse else taken:
-                found = self.step(params, x[t, row], {name: array[row] for name, array in final.items()})
+                given = {**params, **{name: array[t, row] for name, array in others.items()}}
+                found = self.step(given, x[t, row], {name: array[row] for name, array in final.items()})
                 for name, array in final.items():
                     array[row] = found[f"{name}'"]
                 for name, value in after.items():
@@ -189,7 +199,8 @@ class _Reading:
                 _stood(value, axes).reshape(_stood(value, axes).shape or (1,)), self._shapes[target]
             )
             values[target] = self._held(target, found[target])
-        return found
+        before = [name for name in state if name.endswith("_previous")]
+        return {**found, **{f"{name}'": given[name.removesuffix("_previous")] for name in before}}
 
     def _held(self, name: str, array: Array) -> _Value:
         return _Value(array if self._axes[name] else array.reshape(()), self._axes[name])
@@ -215,6 +226,8 @@ class _Reading:
                 return _Value(_REDUCTIONS[name](value.array, place), left_over)
             case ast.Call(ast.Name(name), [operand]) if name in _REDUCTIONS:
                 return _Value(_REDUCTIONS[name](self._of(operand, values).array.ravel(), 0), ())
+            case ast.Call(ast.Name("previous"), [ast.Name(name)]):
+                return values[f"{name}_previous"]
             case ast.Call(ast.Name(name), arguments):
                 return _together(_FUNCTIONS[name], *(self._of(each, values) for each in arguments))
         raise TypeError(ast.dump(node))
@@ -342,6 +355,33 @@ OWN = (
         {"S": ["hidden", "key"], "K": ["key", "hidden"], "k": "key", "a": "key"},
         {INPUT: 5, "key": 3},
         output=("h",),
+    ),
+    Along(
+        "inputs_with_axes",
+        "S' = tanh(a * S + k * (V @ x) + v * m)\ny = sum(S' * q, key)\nz = max(k, head) + w * q",
+        {"S": ["head", "value", "key"], "V": ["value", "input"], "a": ["head", "value", "key"], "w": "key"},
+        _THREE,
+        output=("y", "z"),
+        inputs={
+            "k": ["head", "key"],
+            "m": {"size": ["head", "value", "key"], "gradient": False},
+            "v": ["head", "value"],
+            "q": "key",
+        },
+    ),
+    Along(
+        "x_with_axes",
+        "p' = p * d + x\nS' = sin(a * S + x * k + b * previous(x) + W @ u)\ny = sum(S' * p', key) + sum(x * b)",
+        {"x": ["head", "value"], "S": ["head", "value", "key"], "k": "key", "b": ["head", "value"]},
+        _THREE,
+        output=("y", "S"),
+        inputs={"u": "input"},
+    ),
+    Along(
+        "x_with_the_hidden_size",
+        "h' = tanh(b * h + sum(x * w, tap) + U @ h) + sum(x)",
+        {"x": ["tap", "hidden"], "w": "tap"},
+        {"tap": 3, HIDDEN: 5},
     ),
 )
 """Cells of the tests' own: axes in subsets, reductions over every one of them, matrices with axes of rows."""

@@ -21,6 +21,7 @@ from symrnn.errors import FlowError
 from symrnn.flow.flow import Flow, flow
 from symrnn.flow.structure import holding_biases, holding_signs, recurrent_matrices
 from symrnn.flow.trajectory import run_steps
+from symrnn.language.axes import shape_axes
 from symrnn.language.cell import Cell
 from symrnn.language.origin import nearest
 from symrnn.language.system import HIDDEN, INPUT, ONE
@@ -139,10 +140,11 @@ def _driven(cell: Cell, setup: Setup) -> tuple[Array, dict[str, Array]]:
     numbers[INPUT] = _input(cell, setup)
     found = {
         name: setup.drive
-        * _normal(setup, name, (setup.steps, setup.batch, numbers[INPUT if name == "x" else cell.size(name)]))
+        * _normal(setup, name, (setup.steps, setup.batch, *(numbers[axis] for axis in shape_axes((cell.size(name),)))))
         for name in cell.given
     }
-    sizes = {size: numbers[size] for name in cell.masks for size in cell.by_name[name].shape if size != ONE}
+    axes = [axis for name in cell.masks for axis in shape_axes(cell.by_name[name].shape)]
+    sizes = {axis: numbers[axis] for axis in axes if axis != ONE}
     found |= masks(cell, setup.steps, setup.batch, training=True, seed=setup.seed, dtype="float64", **sizes)
     return found.pop("x"), found
 

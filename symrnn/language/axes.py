@@ -43,6 +43,15 @@ def in_words(size: str) -> str:
     return ", ".join(axes_of(size)) or SCALAR
 
 
+def has_text(size: str) -> str:
+    """What a value of a size has, as messages say it.
+
+    >>> has_text("value*key"), has_text("hidden")
+    ('has the axes value, key', 'has size hidden')
+    """
+    return f"has the axes {in_words(size)}" if has_axes(size) else f"has size {size}"
+
+
 def has_axes(size: str) -> bool:
     """Whether a size has several axes."""
     return TIMES in size

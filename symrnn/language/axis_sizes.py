@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from symrnn.errors import CellError
-from symrnn.language.axes import axes_of, has_axes, in_words, size_of, without
+from symrnn.language.axes import axes_of, has_axes, has_text, in_words, size_of, without
 from symrnn.language.matrix_sizes import Classes
 from symrnn.language.origin import Origin, shown
 from symrnn.language.parser import Assignment, Located
@@ -127,7 +127,8 @@ class AxisSizes:
         order = next((size for size in declared if set(axes) <= set(axes_of(size))), size_of(axes))
         entry = _entry(axis for axis in axes_of(order) if axis in axes)
         found = " and ".join(
-            f"`{shown(to_text(each.node), 30)}` {_has(size)}" for each, size in zip((beside, at), sizes, strict=True)
+            f"`{shown(to_text(each.node), 30)}` {has_text(size)}"
+            for each, size in zip((beside, at), sizes, strict=True)
         )
         name = self._free_name()
         alone = f"name their combination in an equation of its own, `{name} = {shown(to_text(whole.node), 40)}`, and declare "
@@ -155,7 +156,7 @@ class AxisSizes:
             case _:
                 remedy = _entry(wanted)
         return self._origin.error(
-            f"`{shown(to_text(at.node), 40)}` {_has(size)}, and meets a value whose axes stand in another order, "
+            f"`{shown(to_text(at.node), 40)}` {has_text(size)}, and meets a value whose axes stand in another order, "
             f"{in_words(order)}; declare them in one order under [sizes], here {remedy}",
             at.place,
         )
@@ -172,7 +173,7 @@ class AxisSizes:
         larger = "" if REDUCTIONS[kind].rule is None else f"; the larger of two, unit by unit, is `{kind}imum(a, b)`"
         axes = " or ".join(f"`{each}`" for each in axes_of(size)) or "none"
         raise self._origin.error(
-            f"`{kind}` runs over an axis of its operand; `{shown(to_text(at.parts[0].node), 40)}` {_has(size)}, so "
+            f"`{kind}` runs over an axis of its operand; `{shown(to_text(at.parts[0].node), 40)}` {has_text(size)}, so "
             f"`{at.node.axis}` is "
             f"no axis of it: write {axes}{larger if not has_axes(size) and kind == 'max' else ''}",
             at.place,
@@ -196,8 +197,8 @@ class AxisSizes:
         product = Binary("*", Name(matrix), operand)
         name = self._free_name()
         return (
-            f"`{matrix}{'.T' * form.transposed} @` takes a vector; `{shown(to_text(operand), 40)}` {_has(size)}; write the sum "
-            f"out, `{name} = {shown(to_text(product), 40)}` and `sum({name}, {last})`, and declare "
+            f"`{matrix}{'.T' * form.transposed} @` takes a vector; `{shown(to_text(operand), 40)}` {has_text(size)}; write "
+            f"the sum out, `{name} = {shown(to_text(product), 40)}` and `sum({name}, {last})`, and declare "
             f"`{matrix} = {_entry([*apart, last])}` and `{name} = {_entry([*apart, *axes_of(size)])}` under [sizes]"
         )
 
@@ -212,8 +213,8 @@ class AxisSizes:
             entry = f"{each.target.removesuffix(PRIME)} = {_entry(axes_of(right))}"
             over = [axis for axis in axes_of(right) if axis not in axes_of(target)]
             raise self._origin.error(
-                f"`{each.target}` {_has(target)}, but its right side {_has(right)}; declare `{entry}` under [sizes], or sum "
-                f"over an axis, as in `sum(…, {over[-1]})`",
+                f"`{each.target}` {has_text(target)}, but its right side {has_text(right)}; declare `{entry}` under [sizes], "
+                f"or sum over an axis, as in `sum(…, {over[-1]})`",
                 each.place,
             )
         elif not in_order(right, target):
@@ -234,7 +235,7 @@ class AxisSizes:
             name = text if text.isidentifier() else "its name"
             first = axes_of(beside)[0]
             raise self._origin.error(
-                f"`{text}` {_has(size)}, and meets a value with the axes {in_words(beside)}; declare under "
+                f"`{text}` {has_text(size)}, and meets a value with the axes {in_words(beside)}; declare under "
                 f'[sizes] along which it stands, as in `{name} = "{first}"`, or `{name} = 1` for one number',
                 each.at.place,
             )
@@ -282,10 +283,6 @@ def _entry(axes: Iterable[str]) -> str:
 def described_as(size: str) -> str:
     """A size in the words of messages, behind what has it."""
     return f"with the axes {in_words(size)}" if has_axes(size) else f"of size {size}"
-
-
-def _has(size: str) -> str:
-    return f"has the axes {in_words(size)}" if has_axes(size) else f"has size {size}"
 
 
 def broadcast(at: Located, size: Callable[[Located], str], target: str) -> Expression:

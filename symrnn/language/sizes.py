@@ -68,14 +68,15 @@ def infer(
         matrices: parameters that stand left of ``@``.
         vectors: ``x`` and the other parameters.
         origin: for errors.
-        following: states that have the size of ``x`` unless one is declared.
+        following: states that have the size, or the axes, of ``x`` unless others are declared.
         preparing: the equations that prepare parameters, whose matrices are among ``matrices``.
 
     Raises:
         CellError: two sizes disagree, at the place where they meet.
     """
     preparing = preparing or Preparing()
-    labels = dict.fromkeys(following, INPUT) | {name: shape[0] for name, shape in declared.items()}
+    of_x = next((size for size in declared.get("x", ()) if has_axes(size)), INPUT)
+    labels = dict.fromkeys(following, of_x) | {name: shape[0] for name, shape in declared.items()}
     unifier = _Unifier(assignments, declared, matrices, vectors, origin, labels, preparing)
     unifier.assign_all()
     found = unifier.result()
@@ -121,7 +122,8 @@ class _Unifier:
         self._matrices: dict[str, list[tuple[int, int]]] = {name: [] for name in matrices}
         for name in vectors:
             self._vector[name] = self._fresh(declared.get(name, ("",))[0])
-        self._unify(self._vector["x"], self._fresh(INPUT))
+        if not has_axes(*declared.get("x", (INPUT,))):
+            self._unify(self._vector["x"], self._fresh(INPUT))
         classes = Classes(self._one, self._vector, self._fresh, self._unify, self._named, self._same, self._used)
         self._prepared = MatrixSizes(preparing, classes, declared, origin)
         self._prepared.declare()
