@@ -284,6 +284,29 @@ def test_many_units_in_c_are_those_of_numpy(along: Along) -> None:
     hold(found[1], found[0], 1e-10)
 
 
+@pytest.mark.parametrize("backend", ["numpy", "c"])
+def test_masks_have_the_axes_of_their_states(backend: str) -> None:
+    """The delta rule, where rows and columns of a memory are kept one by one."""
+    (along,) = (each for each in PUBLISHED if each.name == "gated_deltanet")
+    problem = Problem(along, "numpy")
+    cell = symrnn.zoneout(along.cell, S=0.4)
+    masks = symrnn.masks(cell, STEPS, BATCH, dtype="float64", **along.own)
+    kept = masks["zoneout_S"]
+    assert kept.shape == (STEPS, BATCH, *along.shapes["S'"])
+    assert 0 < kept.mean() < 1
+    y, state = symrnn.build(cell, backend, dtype="float64").infer(
+        problem.params, problem.x, problem.state, inputs=masks
+    )
+    before = problem.state["S"]
+    for t in range(STEPS):
+        found = [along.step(problem.params, problem.x[t, row], {"S": before[row]}) for row in range(BATCH)]
+        before = kept[t] * before + (1 - kept[t]) * np.stack([each["S'"] for each in found])
+        for row in range(BATCH):
+            q = problem.params["W_q"] @ problem.x[t, row]
+            np.testing.assert_allclose(y[t, row], before[row] @ q, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(state["S"], before, rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(
     "along", [*PUBLISHED, *(each for each in OWN if "with" in each.name)], ids=lambda along: along.name

@@ -8,7 +8,7 @@ has its axes in one order. A size that nothing ties yet waits until all equation
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from symrnn.errors import CellError
@@ -39,12 +39,19 @@ class AxisSizes:
         declared: sizes of names, from ``[sizes]``.
         origin: for errors.
         tied: whether ``input`` and ``hidden`` are one number, as far as the equations are taken in.
+        inputs: the names whose sizes ``[inputs]`` declares.
     """
 
     def __init__(
-        self, classes: Classes, declared: Mapping[str, tuple[str, ...]], origin: Origin, tied: Callable[[], bool]
+        self,
+        classes: Classes,
+        declared: Mapping[str, tuple[str, ...]],
+        origin: Origin,
+        tied: Callable[[], bool],
+        inputs: Collection[str] = (),
     ) -> None:
         self._classes, self._declared, self._origin, self._tied = classes, declared, origin, tied
+        self._inputs = inputs
         self._found = any(has_axes(size) for shape in declared.values() for size in shape)
         self._known: dict[str, int] = {}
         self._open: list[str] = []
@@ -147,6 +154,7 @@ class AxisSizes:
     def _turned(self, at: Located, size: str, order: str) -> CellError:
         """The error of a value whose axes stand in another order than in what it meets."""
         wanted = [axis for axis in axes_of(order) if axis in axes_of(size)]
+        table = "inputs" if isinstance(at.node, Name) and at.node.name in self._inputs else "sizes"
         match at.node:
             case Name(name):
                 remedy = f"`{name.removesuffix(PRIME)} = {_entry(wanted)}`"
@@ -157,7 +165,7 @@ class AxisSizes:
                 remedy = _entry(wanted)
         return self._origin.error(
             f"`{shown(to_text(at.node), 40)}` {has_text(size)}, and meets a value whose axes stand in another order, "
-            f"{in_words(order)}; declare them in one order under [sizes], here {remedy}",
+            f"{in_words(order)}; declare them in one order under [{table}], here {remedy}",
             at.place,
         )
 
@@ -256,10 +264,11 @@ class AxisSizes:
             for size in shape:
                 if {INPUT, HIDDEN} <= {*axes_of(size)}:
                     cause = f"equation {tied_by} makes" if tied_by else "[sizes] makes"
+                    table = "inputs" if name in self._inputs else "sizes"
                     raise self._origin.entry_error(
-                        f"[sizes] {name}: {cause} `input` and `hidden` one number, so they are one axis twice; keep them "
+                        f"[{table}] {name}: {cause} `input` and `hidden` one number, so they are one axis twice; keep them "
                         "apart by a matrix, as in `W @ x`, or give one of the axes another name",
-                        "sizes",
+                        table,
                         name,
                     )
 

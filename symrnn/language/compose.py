@@ -345,7 +345,10 @@ class _Composer:
         vectors = (*self._inputs, *(name for name in self._parameters if name not in self._matrices))
         prepared = (name for name, kind in self._preparing.targets.items() if kind is MatrixKind.MATRIX)
         matrices = (*self._matrices, *prepared)
-        return infer(self._assignments, declared, matrices, vectors, self._origin, states_of_input, self._preparing)
+        tables = (declared, matrices, vectors)
+        return infer(
+            self._assignments, *tables, self._origin, states_of_input, self._preparing, tuple(self._input_sizes())
+        )
 
     def _read_sizes(self) -> dict[str, Shape]:
         declared: dict[str, Shape] = {}

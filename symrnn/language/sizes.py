@@ -59,6 +59,7 @@ def infer(
     origin: Origin,
     following: Collection[str] = (),
     preparing: Preparing | None = None,
+    inputs: Collection[str] = (),
 ) -> Sizes:
     """The shapes of ``x``, of every state and next state, intermediate and parameter.
 
@@ -70,6 +71,7 @@ def infer(
         origin: for errors.
         following: states that have the size, or the axes, of ``x`` unless others are declared.
         preparing: the equations that prepare parameters, whose matrices are among ``matrices``.
+        inputs: the names whose sizes ``[inputs]`` declares.
 
     Raises:
         CellError: two sizes disagree, at the place where they meet.
@@ -77,7 +79,7 @@ def infer(
     preparing = preparing or Preparing()
     of_x = next((size for size in declared.get("x", ()) if has_axes(size)), INPUT)
     labels = dict.fromkeys(following, of_x) | {name: shape[0] for name, shape in declared.items()}
-    unifier = _Unifier(assignments, declared, matrices, vectors, origin, labels, preparing)
+    unifier = _Unifier(assignments, declared, matrices, vectors, origin, labels, preparing, inputs)
     unifier.assign_all()
     found = unifier.result()
     if not found.tied_by:
@@ -88,7 +90,9 @@ def infer(
         for name, shape in found.shapes.items()
         if ONE in shape
     }
-    apart = _Unifier(assignments, {**ones, **declared}, matrices, vectors, origin, labels, preparing, apart=True)
+    apart = _Unifier(
+        assignments, {**ones, **declared}, matrices, vectors, origin, labels, preparing, inputs, apart=True
+    )
     apart.assign_all()
     return replace(found, shared_matrix=apart.shared_matrix())
 
@@ -108,6 +112,7 @@ class _Unifier:
         origin: Origin,
         states: Mapping[str, str],
         preparing: Preparing,
+        inputs: Collection[str],
         *,
         apart: bool = False,
     ) -> None:
@@ -127,7 +132,7 @@ class _Unifier:
         classes = Classes(self._one, self._vector, self._fresh, self._unify, self._named, self._same, self._used)
         self._prepared = MatrixSizes(preparing, classes, declared, origin)
         self._prepared.declare()
-        self._axes = AxisSizes(classes, declared, origin, lambda: self._tied_by is not None)
+        self._axes = AxisSizes(classes, declared, origin, lambda: self._tied_by is not None, inputs)
         self._found: dict[int, int] = {}
         for assignment in assignments:
             if is_next(assignment.target):

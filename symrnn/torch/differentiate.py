@@ -93,15 +93,16 @@ def _operations(kernels: CellKernels) -> Engine:
     module, fixed = kernels.operations, kernels.fixed
     order, parted = (ONE, *kernels.cell.sizes), len(kernels.inputs) > 1 or kernels.has_axes_of_inputs
     parameters, states = [*kernels.parameters.values()], [*kernels.states.values()]
+    given, has_axes = [*kernels.inputs.values()], kernels.has_axes  # `torch.compile` follows no object of ours
 
     def runs_for(sizes: Sequence[int]) -> Runs:
         """The functions of the module, which part the inputs in a row by their axes, for tensors without named axes."""
         forward, infer, backward = module.forward_flat, module.infer_flat, module.backward_flat
         named = dict(zip(order, (1, *sizes), strict=True))
         if parted:
-            inputs = [axes_in(size, named) for size in kernels.inputs.values()]
+            inputs = [axes_in(size, named) for size in given]
             forward, infer, backward = (partial(each, inputs=inputs) for each in (forward, infer, backward))
-        if kernels.has_axes:
+        if has_axes:
             return on_rows((forward, infer, backward), parameters, states, named, fixed)
         return forward, infer, backward
 
