@@ -77,6 +77,7 @@ _NO_GRADIENT = ()
 _INPUT_SIZE = "input"
 _INPUTS = {}
 _OUTPUTS = {"h": "hidden"}
+_MATRICES = ()
 _INPUT_IS_HIDDEN = False
 
 
@@ -1446,7 +1447,7 @@ def _initial_values(
     for name, shape in shapes.items():
         word, *options = _INIT[name].split()
         if word in _INITIALISERS:
-            matrix = len(_SHAPES[name]) == 2
+            matrix = len(_SHAPES[name]) == 2 or name in _MATRICES
             drawn = (math.prod(shape[:-1]), shape[-1]) if matrix else (math.prod(shape),)
             fan_in = shape[-1] if matrix else hidden_size
             try:  # what is given is drawn too: the others do not depend on it

@@ -214,9 +214,14 @@ class _Reading:
             case ast.UnaryOp(ast.USub(), operand):
                 return _together(np.negative, self._of(operand, values))
             case ast.BinOp(ast.Name(name), ast.MatMult(), operand):
-                matrix, vector = values[name], self._of(operand, values)
-                assert vector.axes == matrix.axes[-1:]
-                return _Value(np.tensordot(matrix.array, vector.array, 1), matrix.axes[:-1])
+                matrix, value = values[name], self._of(operand, values)
+                assert value.axes[-1:] == matrix.axes[-1:]
+                return _Value(np.tensordot(value.array, matrix.array, (-1, -1)), value.axes[:-1] + matrix.axes[:-1])
+            case ast.BinOp(ast.Attribute(ast.Name(name), "T"), ast.MatMult(), operand):
+                matrix, value = values[name], self._of(operand, values)
+                rows = len(matrix.axes) - 1
+                assert value.axes[-rows:] == matrix.axes[:-1]
+                return _Value(np.tensordot(value.array, matrix.array, rows), value.axes[:-rows] + matrix.axes[-1:])
             case ast.BinOp(left, operator, right):
                 return _together(_OPERATORS[type(operator)], self._of(left, values), self._of(right, values))
             case ast.Call(ast.Name(name), [operand, ast.Name(axis)]) if name in _REDUCTIONS:
@@ -376,6 +381,26 @@ OWN = (
         _THREE,
         output=("y", "S"),
         inputs={"u": "input"},
+    ),
+    Along(
+        "matrices_of_axes",
+        "q = W @ S + (Q @ x) + (W @ k)\n"
+        "S' = tanh(a * S + b * (W.T @ (q * q)) + (K @ x) + W.T @ (m * m))\n"
+        "y = sum((W @ S') * q, head) + max(R @ S', rank) + R.T @ (R @ S) * n\n"
+        "z = P @ sum(W @ (W.T @ q), head)",
+        {
+            "S": ["head", "key"],
+            "W": ["value", "key"],
+            "R": ["rank", "value", "key"],
+            "Q": ["head", "value", "input"],
+            "K": ["head", "key", "input"],
+            "P": ["out", "value"],
+            "q": ["head", "value"],
+            "y": ["head", "value", "key"],
+            **{"a": "key", "k": "key", "m": "value", "n": "key", "b": ["head", "key"]},
+        },
+        {"head": 3, "value": 2, "key": 5, "rank": 2, "out": 3},
+        output=("y", "z"),
     ),
     Along(
         "x_with_the_hidden_size",

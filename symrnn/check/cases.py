@@ -206,7 +206,7 @@ def draw(cell: Cell, case: Case) -> Problem:
         return tuple(numbers[axis] for axis in shape_axes(shape))
 
     shapes = {variable.name: axes(*variable.shape) for variable in cell.parameters}
-    fan_in = {v.name: shapes[v.name][-1] if len(v.shape) == 2 else numbers[HIDDEN] for v in cell.parameters}
+    fan_in = {v.name: shapes[v.name][-1] if len(v.shape) == 2 or v.matrix else numbers[HIDDEN] for v in cell.parameters}
     params = {name: drawn_in(cell.domain.get(name, ""), rng, shape, fan_in[name]) for name, shape in shapes.items()}
     width = {name: axes(cell.by_name[name + PRIME].shape[0]) for name in cell.states}
     x, *others = (uniform(rng, (case.steps, case.batch, *axes(cell.size(name)))) for name in cell.given)

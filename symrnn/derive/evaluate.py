@@ -120,6 +120,13 @@ class Evaluator(Fold[Array], refuses=MATRICES):
 
     def _of_form(self, node: MatVec) -> Array:
         matrix = self.values[node.matrix]
+        if node.shape:  # it acts on the last axis of a value with several axes, as an author wrote it
+            rows, columns = (self.sizes[size] for size in node.shape)
+            table, width = matrix.reshape(rows, columns), rows if node.transposed else columns
+            operand = self(node.operand)
+            apart = operand.reshape(*operand.shape[:-1], operand.shape[-1] // width, width)
+            acted = apart @ (table if node.transposed else table.T)
+            return acted.reshape(*operand.shape[:-1], acted.shape[-2] * acted.shape[-1])
         return self(node.operand) @ (matrix if node.transposed else matrix.T)
 
     def _of_reduction(self, node: Reduce) -> Array:

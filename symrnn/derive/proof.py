@@ -322,7 +322,8 @@ def _growth(node: Expression, cell: Cell, sizes: Mapping[str, int]) -> tuple[int
         case Name():
             return 1, 1
         case MatVec(matrix, transposed, operand):
-            columns = sizes[cell.by_name[matrix].shape[0 if transposed else 1]]
+            shape = node.shape or cell.by_name[matrix].shape
+            columns = sizes[shape[0 if transposed else 1]]
             terms, slope = _growth(operand, cell, sizes)
             return columns * (1 + terms), columns * (2 + terms + slope)
         case Broadcast(operand):

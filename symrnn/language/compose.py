@@ -431,7 +431,8 @@ class _Composer:
         roles |= {target: Role.NEXT if is_next(target) else Role.INTERMEDIATE for target in self._targets}
         roles |= dict.fromkeys(self._preparing.targets, Role.PREPARED)
         return tuple(
-            Variable(name, role, sizes.shapes[name], gradient=name not in held) for name, role in roles.items()
+            Variable(name, role, sizes.shapes[name], gradient=name not in held, matrix=name in sizes.acting)
+            for name, role in roles.items()
         )
 
     def _read_returned(self) -> tuple[str, ...]:

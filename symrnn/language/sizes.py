@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
-from symrnn.language.axes import axes_of, has_axes
+from symrnn.language.axes import axes_of, has_axes, size_of
 from symrnn.language.axis_sizes import AxisSizes, broadcast, described_as, merged
 from symrnn.language.matrix_sizes import Classes, MatrixSizes
 from symrnn.language.origin import Origin
@@ -37,6 +37,8 @@ class Sizes:
             apart. The first one if there are several; empty if something else forces it.
         oriented: rows and columns of vectors that are prepared from a matrix and stand along one of its axes.
         trees: the right sides with each `Broadcast`, by target; empty where no name has several axes.
+        acting: the matrices that act on the last axis of a value with several axes. The shape of one is that of a vector with
+            the axes of its rows and columns.
     """
 
     shapes: Mapping[str, Shape]
@@ -44,6 +46,7 @@ class Sizes:
     shared_matrix: str = ""
     oriented: Mapping[str, Shape] = field(default_factory=dict)
     trees: Mapping[str, Expression] = field(default_factory=dict)
+    acting: tuple[str, ...] = ()
 
     @property
     def input_is_hidden(self) -> bool:
@@ -132,7 +135,9 @@ class _Unifier:
         classes = Classes(self._one, self._vector, self._fresh, self._unify, self._named, self._same, self._used)
         self._prepared = MatrixSizes(preparing, classes, declared, origin)
         self._prepared.declare()
-        self._axes = AxisSizes(classes, declared, origin, lambda: self._tied_by is not None, inputs)
+        own = [each for each in assignments if each.target in preparing.targets]
+        prepared = tuple(name for each in own for name in (each.target, *names(each.expression.node)))
+        self._axes = AxisSizes(classes, declared, origin, lambda: self._tied_by is not None, inputs, prepared)
         self._found: dict[int, int] = {}
         for assignment in assignments:
             if is_next(assignment.target):
@@ -253,7 +258,9 @@ class _Unifier:
                     rows, columns = columns, rows
                 self._check_operand(at.parts[0], "a matrix takes a vector")
                 inner = self._size(at.parts[0])
-                self._axes.applied(at, columns, inner)
+                acted = self._axes.applied(at, rows, columns, inner)
+                if acted is not None:
+                    return acted
                 if not self._unify(columns, inner):
                     raise self._origin.error(
                         f"`{matrix}{'.T' if transposed else ''}` takes a vector {described_as(self._named(columns))}, but "
@@ -302,15 +309,20 @@ class _Unifier:
         oriented = {
             name: (self._final(rows), self._final(columns)) for name, (rows, columns) in self._prepared.oriented.items()
         }
-        return Sizes(shapes, self._tied_by, oriented=oriented, trees=self._trees() if self._axes else {})
+        acting = {name: shapes[name] for name in self._axes.acting}
+        trees = self._trees(acting) if self._axes else {}
+        shapes |= {name: (size_of([*axes_of(rows), *axes_of(columns)]),) for name, (rows, columns) in acting.items()}
+        return Sizes(shapes, self._tied_by, oriented=oriented, trees=trees, acting=tuple(acting))
 
-    def _trees(self) -> dict[str, Expression]:
+    def _trees(self, acting: Mapping[str, Shape]) -> dict[str, Expression]:
         """The right sides of the step with each `Broadcast`."""
         trees = {}
         for each in self._assignments:
             if each.target not in self._preparing.targets:
                 target = self._final(self._vector[each.target])
-                trees[each.target] = broadcast(each.expression, lambda at: self._final(self._found[id(at)]), target)
+                trees[each.target] = broadcast(
+                    each.expression, lambda at: self._final(self._found[id(at)]), target, acting
+                )
         return trees
 
     def _final(self, size: int) -> str:

@@ -464,16 +464,71 @@ WRONG = (
         "matrix of a value with axes",
         "S' = S * x\nm' = W @ S'",
         (4, 6),
-        "`W @` takes a vector; `S'` has the axes value, input; write the sum out, `p = W * S'` and `sum(p, input)`, and "
-        'declare `W = ["rows", "input"]` and `p = ["rows", "value", "input"]` under [sizes]',
+        "`W @` acts on the last axis of what has several, and `S'` has the axes value, input; declare the rows and columns of "
+        '`W` under [sizes], as in `W = ["rows", "input"]`',
         "[sizes]\nS = ['value', 'input']\n",
     ),
     Wrong(
         "matrix of what has axes only below",
         "m' = W @ a\nS' = S * a",
         (3, 6),
-        "`W @` takes a vector; `a` has the axes value, key; write the sum out",
+        '`W @` meets `a` before its axes, value, key, are known; declare `a = ["value", "key"]` and '
+        '`W = ["rows", "key"]` under [sizes]',
         AXES,
+    ),
+    Wrong(
+        "transpose of a value with axes",
+        "m' = W.T @ S\nS' = S",
+        (3, 6),
+        "`W.T @` acts on the last axis of what has several, and `S` has the axes value, key; declare the rows and columns of "
+        '`W` under [sizes], as in `W = ["key", "columns"]`',
+        AXES,
+    ),
+    Wrong(
+        "matrix of another axis",
+        "m' = W @ S\nS' = S",
+        (3, 6),
+        "`W @` acts on the last axis of what has several, and `S` has the axes value, key; `W` takes a value of size input; "
+        "use another matrix",
+        f"{AXES}W = ['hidden', 'input']\n",
+    ),
+    Wrong(
+        "matrix of an axis that is not the last",
+        "m' = sum(W @ S)\nS' = S",
+        (3, 10),
+        "`W` has the axes hidden, value; write the sum out, `p = W * S` and `sum(p, value)`, and declare "
+        '`p = ["hidden", "value", "key"]` under [sizes]',
+        f"{AXES}W = ['hidden', 'value']\n",
+    ),
+    Wrong(
+        "matrix with an axis of the value in its rows",
+        "m' = sum(R @ S)\nS' = S",
+        (3, 10),
+        "`R` has the axes value, hidden, key; write the sum out, `p = R * S` and `sum(p, key)`, and declare "
+        '`p = ["value", "hidden", "key"]` under [sizes]',
+        f"{AXES}R = ['value', 'hidden', 'key']\n",
+    ),
+    Wrong(
+        "matrix of one axis twice",
+        "S' = tanh(W @ S)",
+        (3, 11),
+        "an axis is known by its name, and `W` has `key` in its rows and in its columns; give the rows a name of their own, as "
+        'in `W = ["key_2", "key"]`',
+        f"{AXES}W = ['key', 'key']\n",
+    ),
+    Wrong(
+        "matrix of one row and a value with axes",
+        "S' = S * (W @ S)",
+        (3, 11),
+        "`W` has an axis of size 1; write the sum out, `p = W * S` and `sum(p, key)`, and declare",
+        f"{AXES}W = [1, 'key']\n",
+    ),
+    Wrong(
+        "prepared matrix of a value with axes",
+        "W = 2 * V\nS' = S * sum(W @ S)",
+        (4, 14),
+        "`W` is prepared from parameters, or in their equations; write the sum out, `p = W * S` and `sum(p, key)`, and declare",
+        f"{AXES}W = ['hidden', 'key']\n",
     ),
     Wrong(
         "transpose with axes of rows",

@@ -89,7 +89,8 @@ def test_zoneout_of_nothing_changes_nothing(cell: symrnn.Cell) -> None:
     assert (zoned.init, zoned.domain, zoned.fixed) == (cell.init, cell.domain, cell.fixed)
     assert zoned.layouts == cell.layouts
     point = at_the_point_of(cell)
-    masks = symrnn.masks(zoned, CASE.steps, CASE.batch, **draw(cell, CASE).sizes)
+    sizes: dict[str, Any] = dict(draw(cell, CASE).sizes)
+    masks = symrnn.masks(zoned, CASE.steps, CASE.batch, **sizes)
     point["inputs"] |= {name: np.zeros_like(array) for name, array in masks.items()}
     hold_equal(infer(zoned, **point), infer(cell))
 
