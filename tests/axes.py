@@ -362,6 +362,13 @@ OWN = (
         output=("h",),
     ),
     Along(
+        "one_axis_by_an_equation_below",
+        "S' = a * S + x\nT' = sin(T + S * k)\nh' = tanh(h + x + b + sum(T', key))",
+        {"S": ["input", "key"], "T": ["hidden", "key"], "k": "key", "a": "key"},
+        {INPUT: 5, "key": 3},
+        output=("h",),
+    ),
+    Along(
         "inputs_with_axes",
         "S' = tanh(a * S + k * (V @ x) + v * m)\ny = sum(S' * q, key)\nz = max(k, head) + w * q",
         {"S": ["head", "value", "key"], "V": ["value", "input"], "a": ["head", "value", "key"], "w": "key"},

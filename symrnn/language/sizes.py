@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
+from symrnn.errors import CellError
 from symrnn.language.axes import axes_of, has_axes, size_of
 from symrnn.language.axis_sizes import AxisSizes, broadcast, described_as, merged
 from symrnn.language.matrix_sizes import Classes, MatrixSizes
@@ -194,11 +195,7 @@ class _Unifier:
 
     def assign_all(self) -> None:
         """Take in the equations."""
-        for number, assignment in enumerate(self._assignments, 1):
-            self._taken = number
-            if assignment.target not in self._preparing.targets:
-                self._axes.begin(assignment)
-                self._assign(assignment)
+        self._assign_step()
         self._axes.end()
         numbers = {assignment.target: number for number, assignment in enumerate(self._assignments, 1)}
 
@@ -206,6 +203,41 @@ class _Unifier:
             self._taken = numbers[assignment.target]
 
         self._prepared.take(self._assignments, counted)
+
+    def _assign_step(self) -> None:
+        """Take in the equations of the step, in order.
+
+        An equation below may make ``input`` and ``hidden`` one number, and so one axis. So where names have several axes, an
+        equation that does not fit before waits until the others are taken in, with those that read what it assigns if its size
+        is not declared.
+        """
+        waiting: dict[str, tuple[int, Assignment]] = {}
+        fault: CellError | None = None
+        for number, assignment in enumerate(self._assignments, 1):
+            if assignment.target in self._preparing.targets:
+                continue
+            if any(name in waiting and name not in self._vector for name in names(assignment.expression.node)):
+                waiting[assignment.target] = number, assignment
+                continue
+            tied = self._tied_by is not None
+            try:
+                self._take(number, assignment)
+            except CellError as error:
+                if tied or not self._axes:
+                    raise
+                waiting[assignment.target] = number, assignment
+                fault = fault or error
+                if assignment.target in self._declared:
+                    self._vector.setdefault(assignment.target, self._fresh(self._declared[assignment.target][0]))
+        if fault and self._tied_by is None:
+            raise fault
+        for number, assignment in waiting.values():
+            self._take(number, assignment)
+
+    def _take(self, number: int, assignment: Assignment) -> None:
+        self._taken = number
+        self._axes.begin(assignment)
+        self._assign(assignment)
 
     def _assign(self, assignment: Assignment) -> None:
         found = self._size(assignment.expression)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import permutations
 
 import pytest
 
@@ -106,6 +107,60 @@ def test_a_reduction_knows_the_axes_of_its_operand() -> None:
 def test_an_axis_of_the_input_may_become_one_of_the_hidden_size(text: str) -> None:
     found = shapes(text, {"S": ["value", "input"]}, ("y", "h"))
     assert (found["S'"], found["x"], found["y"]) == ("value hidden", "hidden", "value")
+
+
+ONE_NUMBER = ("S' = 0.5 * S + x", "T' = T + S", "h' = h + x + sum({}, key)")
+
+
+@pytest.mark.parametrize("order", [*permutations(range(3))], ids=str)
+@pytest.mark.parametrize(("of_s", "of_t"), [("input", "hidden"), ("hidden", "input")])
+@pytest.mark.parametrize("several", [True, False], ids=["several", "one"])
+def test_an_equation_below_makes_two_axes_one(order: tuple[int, ...], of_s: str, of_t: str, several: bool) -> None:
+    sizes: Sizes = {"S": [of_s, "key"] if several else of_s, "T": [of_t, "key"]}
+    read = "T'" if order.index(1) < order.index(2) else "T"
+    cell = Cell.from_equations("\n".join(ONE_NUMBER[each].format(read) for each in order), sizes=sizes)
+    assert {name: cell.size(f"{name}'") for name in "STh"} == {
+        "S": "hidden*key" if several else "hidden",
+        "T": "hidden*key",
+        "h": "hidden",
+    }
+    assert cell.input_is_hidden
+
+
+@pytest.mark.parametrize(
+    ("text", "sizes"),
+    [
+        (
+            "m = T + S\nn = m * S\nT' = n\nS' = S\nh' = h + x",
+            {"S": ["input", "key"], "T": ["hidden", "key"], "m": ["hidden", "key"]},
+        ),
+        ("m = W @ S\nS' = S * sum(m)\nh' = h + x", {"S": ["key", "input"], "W": ["value", "hidden"]}),
+        (
+            "m = S + T\nh' = h + x + sum(m, key)\nS' = S\nT' = T",
+            {"S": ["input", "key"], "T": ["hidden", "key"], "m": ["hidden", "key"]},
+        ),
+        ("m = sum(S, input)\nS' = S * m\nh' = h + x", {"S": ["hidden", "key"]}),
+    ],
+)
+def test_what_reads_a_value_waits_with_it(text: str, sizes: Sizes) -> None:
+    cell = Cell.from_equations(text, sizes=sizes)
+    assert cell.input_is_hidden
+    assert not any("input" in size for each in cell.variables for size in each.shape)
+
+
+def test_axes_that_nothing_makes_one_are_refused_where_they_meet() -> None:
+    text = "h' = h + W @ x\nT' = T + S\nS' = S"
+    with pytest.raises(
+        CellError, match="`T` has the axes hidden, key and `S` has the axes input, key, and no"
+    ) as raised:
+        Cell.from_equations(text, sizes={"S": ["input", "key"], "T": ["hidden", "key"]})
+    assert (raised.value.line, raised.value.column) == (2, 10)
+
+
+def test_another_fault_is_found_behind_what_waits() -> None:
+    text = "T' = T + S\nS' = S\nh' = h + x\ng' = sum(S, key) + sum(S, value)"
+    with pytest.raises(CellError, match="so `value` is no axis of it"):
+        Cell.from_equations(text, sizes={"S": ["input", "key"], "T": ["hidden", "key"]})
 
 
 def test_axes_of_the_input_and_of_the_hidden_size_stay_two() -> None:
