@@ -17,6 +17,7 @@ from symrnn.check.cases import EVERY as EVERY_ORACLE
 from symrnn.check.check import check
 from symrnn.derive.proof import prove
 from symrnn.errors import BuildError
+from symrnn.flow.sweep import Setup, sweep
 from symrnn.language.system import HIDDEN, INPUT, Role
 from symrnn.plan.vocabulary import Extent
 from symrnn.targets.c.toolchain import find_compiler
@@ -372,6 +373,26 @@ def test_flow_has_the_gradients_of_the_kernels(along: Along) -> None:
     flow = symrnn.flow(along.cell, problem.params, problem.x, problem.state, dy, dstate=problem.dstate, **problem.given)
     hold(flow.gradients, grads.params, 1e-9)
     assert flow.text()
+
+
+def test_a_sweep_scales_matrices_with_several_axes() -> None:
+    cell = symrnn.Cell.from_equations(
+        "q = Q @ h + W @ S\nS' = tanh(a * S + W.T @ q + x * k)\nh' = tanh(U @ sum(S', head))",
+        sizes={
+            "S": ["head", "key"],
+            "x": ["head", "key"],
+            "W": ["rank", "value", "key"],
+            "Q": ["head", "rank", "value", "hidden"],
+            "q": ["head", "rank", "value"],
+            "U": ["hidden", "key"],
+            "a": "key",
+        },
+        inputs={"k": ["head", "key"]},
+    )
+    setup = Setup(steps=3, hidden=4, sizes={"head": 2, "rank": 2, "value": 3, "key": 5})
+    swept = sweep([cell], scales=[0.5, 1.0], setup=setup)
+    assert swept.recurrent == {"cell": ("W", "Q", "U")}
+    assert [point.scale for point in swept.points] == [0.5, 1.0]
 
 
 @pytest.mark.parametrize("backend", ["numpy", "c"])

@@ -9,6 +9,7 @@ Leaves out: drawing (`symrnn.flow.figure`), and tables (`symrnn.flow.table`).
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -189,7 +190,8 @@ def _point(
     cell, point = derivation.cell, dict(params)
     if scale is not None:
         for name in _scaled(cell):
-            point[name] = scale * _orthogonal(setup, name, point[name].shape)
+            shape = point[name].shape  # rows may have several axes
+            point[name] = scale * _orthogonal(setup, name, (math.prod(shape[:-1]), shape[-1])).reshape(shape)
     if bias is not None:
         trajectory = run_steps(cell, point, x[:1], inputs={name: array[:1] for name, array in inputs.items()})
         for state, names in _shifted(cell).items():

@@ -88,6 +88,8 @@ def expression_size(node: Expression, shape: dict[str, tuple[str, ...]]) -> str:
             return shape[name][0]
         case MatVec(_, transposed, _, of, form) if form:
             return acted_on(of, form, transposed)
+        case MatVec(matrix) if len(shape[matrix]) == 1:
+            return shape[matrix][0]  # as its author wrote it, where sizes are not written down; it is no scalar
         case MatVec(matrix, transposed, _):
             return shape[matrix][1 if transposed else 0]
         case VectorCall(operand=operand):

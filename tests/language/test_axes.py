@@ -11,7 +11,8 @@ from symrnn.errors import CellError
 from symrnn.language.axes import Numbers, Spelt, axes_of, beyond, has_axes, shape_axes, size_of, without
 from symrnn.language.cell import Cell
 from symrnn.language.compose import SizeEntry
-from symrnn.language.tree import Broadcast, Reduce, walk
+from symrnn.language.text import to_text
+from symrnn.language.tree import Broadcast, MatVec, Reduce, walk
 
 Sizes = Mapping[str, SizeEntry]
 
@@ -161,6 +162,25 @@ def test_another_fault_is_found_behind_what_waits() -> None:
     text = "T' = T + S\nS' = S\nh' = h + x\ng' = sum(S, key) + sum(S, value)"
     with pytest.raises(CellError, match="so `value` is no axis of it"):
         Cell.from_equations(text, sizes={"S": ["input", "key"], "T": ["hidden", "key"]})
+
+
+def test_a_matrix_that_acts_on_an_axis_is_shown_as_it_is_written() -> None:
+    cell = Cell.from_equations(
+        "q = F(S)\nS' = b * S + W.T @ q * previous(k)",
+        sizes={"S": ["head", "key"], "W": ["value", "key"]},
+        define={"F(v)": "tanh(W @ v)"},
+        inputs={"k": ["head", "key"]},
+    )
+    assert [to_text(each.expression) for each in cell.equations] == [
+        "tanh(W @ S)",
+        "b * S + W.T @ q * k_previous",
+        "k",
+    ]
+    assert r"F(v) &= \tanh(W v)" in cell.latex()
+    assert r"S_t &= b \odot S_{t-1} + (W^{\top} q_t) \odot k_{t-1}" in cell.latex()
+    (matrix,) = (each for each in cell.parameters if each.name == "W")
+    assert (matrix.shape, matrix.matrix) == (("value*key",), True)
+    assert not any(isinstance(part, MatVec) for each in cell.normal.equations for part in walk(each.expression))
 
 
 def test_axes_of_the_input_and_of_the_hidden_size_stay_two() -> None:
