@@ -229,6 +229,10 @@ class _Reading:
                 place = value.axes.index(axis)
                 left_over = value.axes[:place] + value.axes[place + 1 :]
                 return _Value(_REDUCTIONS[name](value.array, place), left_over)
+            case ast.Call(ast.Name("softmax"), [operand, ast.Name(axis)]):
+                value = self._of(operand, values)
+                powers = np.exp(value.array)
+                return _Value(powers / powers.sum(value.axes.index(axis), keepdims=True), value.axes)
             case ast.Call(ast.Name(name), [operand]) if name in _REDUCTIONS:
                 return _Value(_REDUCTIONS[name](self._of(operand, values).array.ravel(), 0), ())
             case ast.Call(ast.Name("previous"), [ast.Name(name)]):
@@ -408,6 +412,21 @@ OWN = (
         },
         {"head": 3, "value": 2, "key": 5, "rank": 2, "out": 3},
         output=("y", "z"),
+    ),
+    Along(
+        "softmax_over_axes",
+        "p = softmax(S * k + (K @ x), head)\n"
+        "S' = sin(a * S + softmax(p * b + V @ x, key)) + softmax(S, value)\n"
+        "y = sum(S' * softmax(k, key), key) + softmax(g * 2, value)",
+        {
+            **_HVK,
+            "p": ["head", "value", "key"],
+            "V": ["head", "value", "key", "input"],
+            "k": "key",
+            "g": ["head", "value"],
+        },
+        _THREE,
+        output=("y",),
     ),
     Along(
         "x_with_the_hidden_size",

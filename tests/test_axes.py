@@ -327,7 +327,9 @@ FEW = (
 
 
 @pytest.mark.parametrize(
-    "along", [each for each in OWN if each.inputs or each.name.startswith("matrices")], ids=lambda a: a.name
+    "along",
+    [each for each in OWN if each.inputs or each.name.startswith(("matrices", "softmax"))],
+    ids=lambda a: a.name,
 )
 def test_oracles_hold_in_every_target_and_precision(along: Along) -> None:
     report = check([along.cell], cases=FEW)

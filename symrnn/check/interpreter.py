@@ -319,6 +319,16 @@ class _InterpretedStep:
             case Reduce(kind, operand):
                 vector = self._value(operand)
                 return [REDUCTIONS[kind](vector)]
+            case VectorCall(kind, operand, axis, of) if of:
+                parts: dict[tuple[int, ...], list[tuple[int, float]]] = {}
+                for at, (place, number) in enumerate(zip(self._places(of), self._value(operand), strict=True)):
+                    key = tuple(index for name, index in place.items() if name != axis)
+                    parts.setdefault(key, []).append((at, number))
+                found: dict[int, float] = {}
+                for part in parts.values():
+                    values = VECTORS[kind]([number for _, number in part])
+                    found |= {at: value for (at, _), value in zip(part, values, strict=True)}
+                return [found[at] for at in range(len(found))]
             case VectorCall(kind, operand):
                 return VECTORS[kind](self._value(operand))
             case _:

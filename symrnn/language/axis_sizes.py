@@ -20,6 +20,7 @@ from symrnn.language.reductions import REDUCTIONS
 from symrnn.language.system import HIDDEN, INPUT, ONE
 from symrnn.language.text import to_text
 from symrnn.language.tree import PRIME, Binary, Broadcast, Expression, MatVec, Name, Reduce, VectorCall, names, rebuild
+from symrnn.language.vectors import VECTORS
 
 
 @dataclass(frozen=True)
@@ -175,14 +176,36 @@ class AxisSizes:
 
     def reduced(self, at: Located, inner: int) -> int:
         """The size of a reduction over an axis of its operand, whose size is ``inner``."""
-        assert isinstance(at.node, Reduce)
-        kind, axis, size = at.node.kind, self._merged(at.node.axis), self._named(inner)
+        size = self.along(at, inner)
+        return self.labelled(without(size, axes_of(self._axis(at)))) if has_axes(size) else self._classes.one
+
+    def names_no_axis(self, at: Located, size: str) -> str:
+        """The error of a vector function of a value with several axes that does not say along which one."""
+        assert isinstance(at.node, VectorCall)
+        operand, kind = shown(to_text(at.parts[0].node), 40), at.node.kind
+        told = f"`{kind}` takes a vector; `{operand}` {has_text(size)}"
+        if VECTORS[kind].weights is None:
+            return f"{told}; it runs over a vector alone, so reduce it to one axis first"
+        return f"{told}; name the one that it runs over, as in `{kind}({operand}, {axes_of(size)[-1]})`"
+
+    def _axis(self, at: Located) -> str:
+        """The axis that a reduction or a vector function names."""
+        assert isinstance(at.node, Reduce | VectorCall)
+        return self._merged(at.node.axis)
+
+    def along(self, at: Located, inner: int) -> str:
+        """The size of the operand of a reduction or a vector function over an axis that it has; ``inner`` is its class."""
+        assert isinstance(at.node, Reduce | VectorCall)
+        kind, axis, size = at.node.kind, self._axis(at), self._named(inner)
         if has_axes(size) and axis in axes_of(size):
-            return self.labelled(without(size, (axis,)))
+            if isinstance(at.node, VectorCall) and VECTORS[kind].weights is None:
+                raise self._origin.error(self.names_no_axis(at, size), at.place)
+            return size
         if not has_axes(size) and size != ONE and (size == axis or (not size and self._is_axis(axis))):
             self._classes.unify(inner, self.labelled(axis))
-            return self._classes.one
-        larger = "" if REDUCTIONS[kind].rule is None else f"; the larger of two, unit by unit, is `{kind}imum(a, b)`"
+            return axis
+        chosen = kind in REDUCTIONS and REDUCTIONS[kind].rule is not None
+        larger = "" if not chosen else f"; the larger of two, unit by unit, is `{kind}imum(a, b)`"
         axes = " or ".join(f"`{each}`" for each in axes_of(size)) or "none"
         raise self._origin.error(
             f"`{kind}` runs over an axis of its operand; `{shown(to_text(at.parts[0].node), 40)}` {has_text(size)}, so "
@@ -389,6 +412,10 @@ def _spread(at: Located, size: Callable[[Located], str], acting: Mapping[str, tu
             of = size(at.parts[0])
             over = axis if axis in axes_of(of) else merged(axis)
             return Reduce(kind, parts[0], over, of) if has_axes(of) else Reduce(kind, parts[0])
+        case VectorCall(kind, _, axis) if axis:
+            of = size(at.parts[0])
+            over = axis if axis in axes_of(of) else merged(axis)
+            return VectorCall(kind, parts[0], over, of) if has_axes(of) else VectorCall(kind, parts[0])
         case MatVec() | Reduce() | VectorCall():
             return rebuild(at.node, parts)
         case _:

@@ -272,17 +272,18 @@ class _Unifier:
                 self._check_operand(at.parts[0], f"`{kind}` runs over the units of a vector")
                 inner = self._size(at.parts[0])
                 return self._axes.reduced(at, inner) if axis else self._one
-            case VectorCall(kind, _):
+            case VectorCall(kind, _, axis):
                 rule = f"`{kind}` takes a vector"
                 self._check_operand(at.parts[0], rule)
                 size = self._size(at.parts[0])
+                if axis:
+                    self._axes.along(at, size)
+                    return size
                 if self._is_one(size):
                     found = f"`{to_text(at.parts[0].node)}` has size {ONE}"
                     raise self._origin.error(f"{rule}; {found}, one number for all units", at.parts[0].place)
                 if has_axes(self._named(size)):
-                    axes = ", ".join(axes_of(self._named(size)))
-                    found = f"`{to_text(at.parts[0].node)}` has the axes {axes}"
-                    raise self._origin.error(f"{rule}; {found}; reduce it to one axis first", at.parts[0].place)
+                    raise self._origin.error(self._axes.names_no_axis(at, self._named(size)), at.parts[0].place)
                 return size
             case MatVec(matrix, transposed, _):
                 rows, columns = self._used(matrix)

@@ -123,10 +123,15 @@ class Reduce:
 
 @dataclass(frozen=True)
 class VectorCall:
-    """A vector function (``softmax``) of ``operand``: each unit of the result depends on all units. Normalised: of a `Name`."""
+    """A vector function (``softmax``) of ``operand``: each unit of the result depends on all units. Normalised: of a `Name`.
+
+    ``axis`` is the one of several axes that it runs over, and ``of`` is then the size of the operand.
+    """
 
     kind: str
     operand: Expression
+    axis: str = ""
+    of: str = ""
 
 
 @dataclass(frozen=True)
@@ -236,8 +241,8 @@ def rebuild(node: Expression, parts: tuple[Expression, ...]) -> Expression:
             return MatVec(matrix, transposed, parts[0], node.of, node.shape)
         case Reduce(kind, _, axis, of):
             return Reduce(kind, parts[0], axis, of)
-        case VectorCall(kind, _):
-            return VectorCall(kind, parts[0])
+        case VectorCall(kind, _, axis, of):
+            return VectorCall(kind, parts[0], axis, of)
         case Broadcast(_, of, size):
             return Broadcast(parts[0], of, size)
         case Transpose():

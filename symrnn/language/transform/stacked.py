@@ -22,7 +22,7 @@ from symrnn.language.text import to_text
 from symrnn.language.transform.draft import Draft, Transformation, draft, entry, finished, input_entry, refused
 from symrnn.language.transform.numbers import read_choice, read_count
 from symrnn.language.transform.recipe import joined_name, written
-from symrnn.language.tree import Call, Constant, Expression, MatVec, Name, Power, Reduce, names, transform
+from symrnn.language.tree import Call, Constant, Expression, MatVec, Name, Power, Reduce, VectorCall, names, transform
 
 Value = TypeVar("Value")
 
@@ -164,7 +164,7 @@ class _UpperLayer:
                 return Name(self._prefix + name)
             case MatVec(matrix):
                 return replace(node, matrix=self._prefix + matrix)
-            case Reduce(axis=axis) if axis:
+            case Reduce(axis=axis) | VectorCall(axis=axis) if axis:
                 return replace(node, axis=self._sizes.get(axis, axis))
             case Constant(name):
                 return replace(node, name=self._prefix + name)
