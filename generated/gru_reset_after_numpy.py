@@ -594,7 +594,7 @@ def forward(
 
     Args:
         params: parameters by name, or the result of `pack`.
-        x: (T, B, input).
+        x: (T, B, input), or with an axis for each of its own.
         state: initial states by name, (B, size) each; None or a missing one means zeros.
         lengths: (B,) steps of each row; beyond, its state keeps its value and its output is zero.
         reverse: run each row from its last step to its first; output t stays at index t.

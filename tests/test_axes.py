@@ -411,6 +411,41 @@ def test_what_parameters_alone_give_is_computed_once(backend: str) -> None:
     assert [rows[label] for label in alone] == [Extent.ONCE, Extent.ONCE]
 
 
+@pytest.mark.parametrize("fixed", [{}, {"head": 3, "key": 5}], ids=["any", "fixed"])
+@pytest.mark.parametrize("backend", ["numpy", "c", "torch"])
+def test_an_input_whose_axes_do_not_fit_is_refused(backend: str, fixed: Mapping[str, int]) -> None:
+    (along,) = (each for each in EVERY if each.name == "x_with_axes")
+    if backend == "torch":
+        pytest.importorskip("torch")
+    if fixed and backend != "c":
+        pytest.skip("sizes are fixed in C alone")
+    k = symrnn.build(along.cell, backend, dtype="float64", **fixed)
+    params = k.init_params(along.input, along.hidden, **along.own)
+
+    def ones(*shape: int) -> Any:
+        return np.ones(shape) if backend != "torch" else next(iter(params.values())).new_ones(shape)
+
+    given: dict[str, Any] = {"inputs": {"u": ones(4, 2, 3)}}
+    assert k.infer(params, ones(4, 2, 3, 2), **given)[0]["S"].shape == (4, 2, 3, 2, 5)
+    for shape, message in (
+        ((4, 2, 6), r"x: expected \(T, B, head, value\), found shape \(4, 2, 6\)"),
+        ((4, 2, 3, 3), r"x: value is 2, as the parameters have it, but 3 by its shape \(4, 2, 3, 3\)"),
+        ((4, 2, 2, 2), r"x: head is 3, as the parameters have it, but 2 by its shape \(4, 2, 2, 2\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            k.infer(params, ones(*shape), **given)
+    with pytest.raises(ValueError, match=r"inputs\['u'\]: expected shape \(4, 2, 3\), found \(4, 2, 3, 1\)"):
+        k.infer(params, ones(4, 2, 3, 2), inputs={"u": ones(4, 2, 3, 1)})
+    with pytest.raises(ValueError, match=r"x_t: expected \(B, head, value\), found shape \(2, 6\)"):
+        k.step(params, ones(2, 6), inputs={"u": ones(2, 3)})
+    if backend != "torch":
+        stream = k.stream(k.pack(params), batch=2)
+        with pytest.raises(ValueError, match=r"x_t: expected \(B, head, value\), found shape \(2, 6\)"):
+            stream(ones(2, 6), inputs={"u": ones(2, 3)})
+        with pytest.raises(ValueError, match="x_t: expected 2 rows, found 3"):
+            stream(ones(3, 3, 2), inputs={"u": ones(3, 3)})
+
+
 def test_a_program_lists_parameters_with_an_axis_for_each_of_theirs(along: Along) -> None:
     k = built(along, "numpy")
     shapes = k.param_shapes(along.input, along.hidden, **along.own)

@@ -249,7 +249,8 @@ class Layer(nn.Module):
         Where the cell has several outputs, they are returned by name.
 
         Args:
-            x: (T, B, input), (B, T, input) with ``batch_first``, (T, input) for one row, or packed.
+            x: (T, B, input), (B, T, input) with ``batch_first``, (T, input) for one row, or packed; where ``x`` has axes, these
+                in place of input.
             hx: initial states, as they are returned, or by name; None, or a name that is missing, means zeros.
             lengths: (B,) steps of each row, whole numbers from 0 to T: beyond, a state stays and the output is zero.
             inputs: the inputs beside ``x`` by name, where the cell has some: laid out as ``x`` is. Every layer reads them.

@@ -54,7 +54,7 @@ def forward(
 
     Args:
         params: parameters by name, all of one floating dtype and on one device.
-        x: (T, B, input), of that dtype and device.
+        x: (T, B, input), or with an axis for each of its own, of that dtype and device.
         state: initial states by name, (B, size) each; None or a missing one means zeros.
         lengths: (B,) steps of each row; beyond, its state keeps its value and its output is zero.
         reverse: run each row from its last step to its first; output t stays at index t.
