@@ -356,8 +356,8 @@ class AxisSizes:
 
 
 def merged(size: str) -> str:
-    """A size where ``input`` and ``hidden`` are one number."""
-    return size_of(HIDDEN if axis == INPUT else axis for axis in axes_of(size))
+    """A size where ``input`` and ``hidden`` are one number; one that nothing ties yet, which has no name, stays so."""
+    return size and size_of(HIDDEN if axis == INPUT else axis for axis in axes_of(size))
 
 
 def in_order(size: str, other: str) -> bool:

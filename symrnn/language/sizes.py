@@ -196,7 +196,8 @@ class _Unifier:
     def assign_all(self) -> None:
         """Take in the equations."""
         self._assign_step()
-        self._axes.end()
+        if not self._apart:
+            self._axes.end()
         numbers = {assignment.target: number for number, assignment in enumerate(self._assignments, 1)}
 
         def counted(assignment: Assignment) -> None:
@@ -230,6 +231,8 @@ class _Unifier:
                 if assignment.target in self._declared:
                     self._vector.setdefault(assignment.target, self._fresh(self._declared[assignment.target][0]))
         if fault and self._tied_by is None:
+            if self._apart:  # what fits only where a matrix that several vectors share makes two axes one
+                return
             raise fault
         for number, assignment in waiting.values():
             self._take(number, assignment)

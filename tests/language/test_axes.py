@@ -7,6 +7,7 @@ from itertools import permutations
 
 import pytest
 
+import symrnn
 from symrnn.errors import CellError
 from symrnn.language.axes import Numbers, Spelt, axes_of, beyond, has_axes, shape_axes, size_of, without
 from symrnn.language.cell import Cell
@@ -32,6 +33,9 @@ def shapes(text: str, sizes: Sizes, output: str | tuple[str, ...] | None = None)
     ("text", "sizes", "expected"),
     [
         ("S' = a * S + (V @ x) * (K @ x)", {**S, **V, **K}, {"S'": "value key", "a": "value key", "V": "value input"}),
+        ("h' = tanh(h + x)\nS' = a * S + b", {**S, "b": "key"}, {"a": "value key"}),
+        ("S' = a * S\nh' = tanh(h + x)", {"S": ["input", "key"]}, {"a": "hidden key"}),
+        ("h' = tanh(h + x)\nS' = a * S", {"S": ["input", "key"]}, {"a": "hidden key"}),
         ("S' = a * S + b", {**S, "a": "value"}, {"a": "value", "b": "value key"}),
         ("S' = a + b * S", {**S, "a": 1, "b": "key"}, {"a": "1", "b": "key"}),
         ("S' = Q @ x + S", {**S, "Q": ["value", "key", "input"]}, {"Q": "value key input"}),
@@ -149,6 +153,15 @@ def test_what_reads_a_value_waits_with_it(text: str, sizes: Sizes) -> None:
     assert not any("input" in size for each in cell.variables for size in each.shape)
 
 
+@pytest.mark.parametrize("order", [*permutations(range(3))], ids=str)
+def test_a_matrix_that_two_vectors_share_makes_two_axes_one(order: tuple[int, ...]) -> None:
+    equations = ("h' = tanh(W @ x + W @ h)", "T' = T + S + a * S", "S' = 0.5 * S")
+    text = "\n".join(equations[each] for each in order)
+    cell = Cell.from_equations(text, sizes={"S": ["input", "key"], "T": ["hidden", "key"]})
+    assert {name: cell.size(name) for name in "STa"} == dict.fromkeys("STa", "hidden*key")
+    assert cell.shared_matrix == "W"
+
+
 def test_axes_that_nothing_makes_one_are_refused_where_they_meet() -> None:
     text = "h' = h + W @ x\nT' = T + S\nS' = S"
     with pytest.raises(
@@ -223,3 +236,57 @@ def test_sizes_with_axes() -> None:
     for table in (numbers, spelt):
         with pytest.raises(KeyError):
             table["head"]
+
+
+def memory(**more: SizeEntry) -> Cell:
+    """A cell whose input and output have the same axes."""
+    return Cell.from_equations(
+        "S' = tanh(decay * S + x * softmax(k, key))\ny = W.T @ (W @ sum(S' * k, key)) + x",
+        output="y",
+        sizes={"x": ["head", "value"], "S": ["head", "value", "key"], "W": ["rank", "value"], "decay": "key", **more},
+        inputs={"k": ["head", "key"]},
+        init={"W": "orthogonal"},
+    )
+
+
+def test_cells_with_axes_stand_on_one_another() -> None:
+    cell = memory()
+    twice = symrnn.stack([cell, cell])
+    assert {name: twice.size(name) for name in ("S", "l2_S", "k", "l2_k")} == {
+        "S": "head*value*key",
+        "l2_S": "head*value*l2_key",
+        "k": "head*key",
+        "l2_k": "head*l2_key",
+    }
+    assert {each.name: (each.shape, each.matrix) for each in twice.parameters if each.name.endswith("W")} == {
+        "W": (("rank*value",), True),
+        "l2_W": (("l2_rank*value",), True),
+    }
+    assert twice.init["l2_W"] == "orthogonal"
+    with pytest.raises(
+        CellError, match="its output `h` has size hidden, and `x` of the cell above has the axes head, value"
+    ):
+        symrnn.stack(["rnn", cell])
+    with pytest.raises(
+        CellError, match="its output `y` has the axes head, value, and `x` of the cell above has size input"
+    ):
+        symrnn.stack([cell, "rnn"])
+
+
+def test_the_input_is_added_to_an_output_with_its_axes() -> None:
+    added = symrnn.residual(memory())
+    assert added.size(added.output) == "head*value"
+    with pytest.raises(
+        CellError, match="its output `S` has the axes head, value, key, and `x` has the axes head, value"
+    ):
+        symrnn.residual(
+            Cell.from_equations("S' = S + x", sizes={"x": ["head", "value"], "S": ["head", "value", "key"]})
+        )
+    with pytest.raises(
+        CellError, match="`x` has the axes head, value, and a matrix takes a vector; leave projection out"
+    ):
+        symrnn.residual(memory(), projection=True)
+    with pytest.raises(
+        CellError, match="its output `S` has the axes value, input, and `x` has size input; with projection"
+    ):
+        symrnn.residual(Cell.from_equations("S' = S * x", sizes={"S": ["value", "input"]}))

@@ -44,7 +44,6 @@ def stacked(cells: Sequence[Cell], /, *, share_hidden: bool | str = False) -> Ce
     number = 1
     for cell in upper:
         number = next(n for n in count(number + 1) if not _has_names(made, f"l{n}_"))
-        layer = _UpperLayer(cell, f"l{number}_", value, size, shared)
         if len(below.returned) > 1:
             message = f"it returns {', '.join(below.returned)}, and the cell above reads one output"
             raise refused(NAME, below, f"{message}; give the cell one `output`")
@@ -53,6 +52,7 @@ def stacked(cells: Sequence[Cell], /, *, share_hidden: bool | str = False) -> Ce
                 f"its output `{below.output}` {has_text(size)}, and `x` of the cell above {has_text(cell.size('x'))}"
             )
             raise refused(NAME, below, f"{message}; give the two as many axes")
+        layer = _UpperLayer(cell, f"l{number}_", value, size, shared)
         made = _joined(made, layer.draft())
         value, size = layer.returned
         below = cell
