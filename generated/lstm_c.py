@@ -83,6 +83,7 @@ _NO_GRADIENT = ()
 _INPUT_SIZE = "input"
 _INPUTS = {}
 _OUTPUTS = {"h": "hidden"}
+_MATRICES = ()
 _INPUT_IS_HIDDEN = False
 
 
@@ -203,7 +204,7 @@ def infer(
 
     Args:
         params: parameters by name, or the result of `pack`.
-        x: (T, B, input).
+        x: (T, B, input), or with an axis for each of its own.
         state: initial states by name, (B, size) each; None or a missing one means zeros.
         lengths: (B,) steps of each row; beyond, its state keeps its value and its output is zero.
         reverse: run each row from its last step to its first; output t stays at index t.
@@ -296,14 +297,19 @@ class _Stream:
 
     def __call__(self, x_t: ArrayLike, inputs: Mapping[str, ArrayLike] | None = None) -> Any:
         x_t, sizes = _real("x_t", np.asarray(x_t)), self._sizes
-        width = sizes.get(_INPUT_SIZE, x_t.shape[-1] if x_t.ndim else 0)
-        if x_t.shape != (self._batch, width):
-            expected = (self._batch, sizes.get(_INPUT_SIZE, "input"))
-            raise ValueError(f"x_t: expected shape {expected}, found {x_t.shape}")
+        if "*" in _INPUT_SIZE:
+            x_t, sizes = _read_x(x_t, sizes, "x_t", 2)
+            if len(x_t) != self._batch:
+                raise ValueError(f"x_t: expected {self._batch} rows, found {len(x_t)}")
+        else:
+            width = sizes.get(_INPUT_SIZE, x_t.shape[-1] if x_t.ndim else 0)
+            if x_t.shape != (self._batch, width):
+                expected = (self._batch, sizes.get(_INPUT_SIZE, "input"))
+                raise ValueError(f"x_t: expected shape {expected}, found {x_t.shape}")
         if _INPUTS or inputs:
             x_t, sizes = _beside(x_t, inputs, sizes)
         if self._x is None:  # no parameter has the number of inputs: the first call gives it
-            self._bind({**sizes, _INPUT_SIZE: width})
+            self._bind(sizes if "*" in _INPUT_SIZE else {**sizes, _INPUT_SIZE: width})
         assert self._x is not None
         self._x[...] = x_t
         status = self._function(*self._arguments)
@@ -1138,8 +1144,10 @@ def _check_params(params: Mapping[str, ArrayLike]) -> tuple[dict[str, np.ndarray
 
 
 def _read_x(x: ArrayLike, sizes: dict[str, int], name: str = "x", ndim: int = 3) -> tuple[np.ndarray, dict[str, int]]:
-    """The input, and the sizes with those that it adds."""
+    """The input in rows, and the sizes with those that it adds."""
     array = _array(name, x)
+    if "*" in _INPUT_SIZE:
+        return _read_axes(name, array, sizes, ndim - 1)
     if array.ndim != ndim:
         expected = "(T, B, input)" if ndim == 3 else "(B, input)"
         raise ValueError(f"{name}: expected {expected}, found shape {array.shape}")
@@ -1152,6 +1160,19 @@ def _read_x(x: ArrayLike, sizes: dict[str, int], name: str = "x", ndim: int = 3)
     if FIXED:
         _hold_sizes({_INPUT_SIZE: width})
     return array, sizes if _INPUT_SIZE in sizes else {**sizes, _INPUT_SIZE: width}
+
+
+def _read_axes(name: str, array: np.ndarray, sizes: dict[str, int], lead: int) -> tuple[np.ndarray, dict[str, int]]:
+    """An input with several axes, behind those of steps and rows, in rows; and the sizes with those that it adds."""
+    axes, sizes = _INPUT_SIZE.split("*"), dict(sizes)
+    if array.ndim != lead + len(axes):
+        raise ValueError(f"{name}: expected ({', '.join([*'TB'[2 - lead :], *axes])}), found shape {array.shape}")
+    for axis, found in zip(axes, array.shape[lead:], strict=True):
+        if sizes.setdefault(axis, found) != found:
+            told = f"{axis} is {sizes[axis]}, as the parameters have it"
+            raise ValueError(f"{name}: {told}, but {found} by its shape {array.shape}")
+    _hold_sizes(sizes)
+    return _level(array, _INPUT_SIZE, sizes), sizes
 
 
 def _read_state(
@@ -1262,7 +1283,7 @@ def _side_by_side(array: np.ndarray, of: Mapping[str, str], sizes: Mapping[str, 
 def _inputs_of(rows: np.ndarray, sizes: Mapping[str, int]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """``x``, or its gradient, and those of the other inputs by name."""
     if not _INPUTS:
-        return rows, {}
+        return _shaped(rows, _INPUT_SIZE, sizes), {}
     parts = _columns(rows, sizes)
     return parts.pop("x"), parts
 
@@ -1437,7 +1458,7 @@ def _initial_values(
     for name, shape in shapes.items():
         word, *options = _INIT[name].split()
         if word in _INITIALISERS:
-            matrix = len(_SHAPES[name]) == 2
+            matrix = len(_SHAPES[name]) == 2 or name in _MATRICES
             drawn = (math.prod(shape[:-1]), shape[-1]) if matrix else (math.prod(shape),)
             fan_in = shape[-1] if matrix else hidden_size
             try:  # what is given is drawn too: the others do not depend on it

@@ -120,6 +120,7 @@ _NO_GRADIENT = ()
 _INPUT_SIZE = "input"
 _INPUTS = {}
 _OUTPUTS = {"h": "hidden"}
+_MATRICES = ()
 _INPUT_IS_HIDDEN = False
 
 
@@ -573,7 +574,7 @@ def forward(
 
     Args:
         params: parameters by name, or the result of `pack`.
-        x: (T, B, input).
+        x: (T, B, input), or with an axis for each of its own.
         state: initial states by name, (B, size) each; None or a missing one means zeros.
         lengths: (B,) steps of each row; beyond, its state keeps its value and its output is zero.
         reverse: run each row from its last step to its first; output t stays at index t.
@@ -676,10 +677,11 @@ class _Stream:
 
     def __call__(self, x_t: ArrayLike, inputs: Mapping[str, ArrayLike] | None = None) -> Any:
         x_t = np.asarray(x_t)
-        if _INPUTS or inputs:
+        in_parts = _INPUTS or inputs or "*" in _INPUT_SIZE
+        if in_parts:
             x_t, sizes = self._read(x_t, inputs)
         if x_t.shape != self._x.shape[1:]:
-            if not (_INPUTS or inputs):
+            if not in_parts:
                 x_t, sizes = self._read(x_t, None)
             self._begin(sizes)  # no parameter has the number of inputs
         self._x[0] = x_t
@@ -690,6 +692,11 @@ class _Stream:
     def _read(self, x_t: np.ndarray, inputs: Mapping[str, ArrayLike] | None) -> tuple[np.ndarray, dict[str, int]]:
         """The inputs of a step side by side, and the sizes."""
         packed = self._packed.sizes
+        if "*" in _INPUT_SIZE:
+            x_t, sizes = _read_x(x_t, packed, "x_t", 2)
+            if len(x_t) != self._batch:
+                raise ValueError(f"x_t: expected {self._batch} rows, found {len(x_t)}")
+            return _beside(x_t, inputs, sizes)
         if x_t.ndim != 2 or len(x_t) != self._batch or x_t.shape[1] != packed.get(_INPUT_SIZE, x_t.shape[1]):
             raise ValueError(
                 f"x_t: expected shape {(self._batch, packed.get(_INPUT_SIZE, 'input'))}, found {x_t.shape}"
@@ -726,9 +733,9 @@ def jvp(
     along = {} if dparams is None else {n: _expect(f"dparams[{n!r}]", a, packed[n].shape) for n, a in dparams.items()}
     x = _array("x", x)
     direction = _direction(x, dx, inputs, dinputs)
-    batch = x.shape[1] if x.ndim == 3 else 0
     others = [*along.values(), *([] if direction is None else [direction])]
     run = _Run(packed, x, state, lengths, reverse, out, inputs, others)
+    batch = run.x.shape[1]
     tangent = run.states(_read_state("dstate", {} if dstate is None else dstate, batch, run.sizes)[0], batch)
     p = _level_params({name: np.ascontiguousarray(array, run.dtype) for name, array in packed.items()}, run.sizes)
     both = dict(run.state)
@@ -752,7 +759,7 @@ def _direction(
     dinputs: Mapping[str, ArrayLike | None] | None,
 ) -> np.ndarray | None:
     """The direction of all inputs that have one, side by side; None for zeros."""
-    one = None if dx is None else _expect("dx", dx, x.shape)
+    one = None if dx is None else _in_rows(_expect("dx", dx, x.shape))
     if not _INPUTS and not dinputs:
         return one
     given: Mapping[str, Any] = {} if dinputs is None else dinputs
@@ -761,14 +768,19 @@ def _direction(
     for name in _NO_GRADIENT:
         if name in given:
             raise ValueError(f"dinputs: {name!r} has no gradient, so it has no tangent; leave it out")
-    parts = [np.zeros_like(x) if one is None else one]
+    parts = [_in_rows(np.zeros_like(x)) if one is None else one]
     for name in (name for name in _INPUTS if name not in _NO_GRADIENT):
         shape = np.shape(values.get(name, 0))
         part = np.zeros(shape) if given.get(name) is None else _expect(f"dinputs[{name!r}]", given[name], shape)
-        parts.append(part.reshape(*part.shape[: x.ndim - 1], -1) if "*" in _INPUTS[name] and part.size else part)
+        parts.append(_in_rows(part))
     # Where an input does not fit, the run says so.
-    fits = all(part.shape[:-1] == x.shape[:-1] for part in parts)
+    fits = all(part.shape[:-1] == x.shape[:2] for part in parts)
     return np.concatenate(parts, axis=-1) if fits else one
+
+
+def _in_rows(array: np.ndarray) -> np.ndarray:
+    """Values of every step and row with one axis, whatever axes they have."""
+    return array.reshape(*array.shape[:2], math.prod(array.shape[2:]))
 
 
 # ---- The backward pass ----
@@ -1105,8 +1117,10 @@ def _check_params(params: Mapping[str, ArrayLike]) -> tuple[dict[str, np.ndarray
 
 
 def _read_x(x: ArrayLike, sizes: dict[str, int], name: str = "x", ndim: int = 3) -> tuple[np.ndarray, dict[str, int]]:
-    """The input, and the sizes with those that it adds."""
+    """The input in rows, and the sizes with those that it adds."""
     array = _array(name, x)
+    if "*" in _INPUT_SIZE:
+        return _read_axes(name, array, sizes, ndim - 1)
     if array.ndim != ndim:
         expected = "(T, B, input)" if ndim == 3 else "(B, input)"
         raise ValueError(f"{name}: expected {expected}, found shape {array.shape}")
@@ -1119,6 +1133,19 @@ def _read_x(x: ArrayLike, sizes: dict[str, int], name: str = "x", ndim: int = 3)
     if FIXED:
         _hold_sizes({_INPUT_SIZE: width})
     return array, sizes if _INPUT_SIZE in sizes else {**sizes, _INPUT_SIZE: width}
+
+
+def _read_axes(name: str, array: np.ndarray, sizes: dict[str, int], lead: int) -> tuple[np.ndarray, dict[str, int]]:
+    """An input with several axes, behind those of steps and rows, in rows; and the sizes with those that it adds."""
+    axes, sizes = _INPUT_SIZE.split("*"), dict(sizes)
+    if array.ndim != lead + len(axes):
+        raise ValueError(f"{name}: expected ({', '.join([*'TB'[2 - lead :], *axes])}), found shape {array.shape}")
+    for axis, found in zip(axes, array.shape[lead:], strict=True):
+        if sizes.setdefault(axis, found) != found:
+            told = f"{axis} is {sizes[axis]}, as the parameters have it"
+            raise ValueError(f"{name}: {told}, but {found} by its shape {array.shape}")
+    _hold_sizes(sizes)
+    return _level(array, _INPUT_SIZE, sizes), sizes
 
 
 def _read_state(
@@ -1229,7 +1256,7 @@ def _side_by_side(array: np.ndarray, of: Mapping[str, str], sizes: Mapping[str, 
 def _inputs_of(rows: np.ndarray, sizes: Mapping[str, int]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """``x``, or its gradient, and those of the other inputs by name."""
     if not _INPUTS:
-        return rows, {}
+        return _shaped(rows, _INPUT_SIZE, sizes), {}
     parts = _columns(rows, sizes)
     return parts.pop("x"), parts
 
@@ -1404,7 +1431,7 @@ def _initial_values(
     for name, shape in shapes.items():
         word, *options = _INIT[name].split()
         if word in _INITIALISERS:
-            matrix = len(_SHAPES[name]) == 2
+            matrix = len(_SHAPES[name]) == 2 or name in _MATRICES
             drawn = (math.prod(shape[:-1]), shape[-1]) if matrix else (math.prod(shape),)
             fan_in = shape[-1] if matrix else hidden_size
             try:  # what is given is drawn too: the others do not depend on it

@@ -18,13 +18,13 @@ import numpy as np
 
 import symrnn
 from symrnn.language.cell import Cell
-from symrnn.language.compose import SizeEntry
+from symrnn.language.compose import InputEntry, SizeEntry
 from symrnn.language.system import HIDDEN, INPUT
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Arrays = Mapping[str, Array]
 Step = Callable[[Arrays, Array, Arrays], Arrays]
-"""Parameters, the input of a row and its states, to everything that the step assigns."""
+"""Parameters and the inputs beside ``x``, the input of a row and its states, to everything that the step assigns."""
 
 FILES = Path(__file__).parent / "cells" / "axes"
 
@@ -40,6 +40,7 @@ class Along:
         numbers: of units along each axis.
         output: what it returns.
         by_hand: its step; empty where its text is read.
+        inputs: ``[inputs]``.
     """
 
     name: str
@@ -48,12 +49,13 @@ class Along:
     numbers: Mapping[str, int] = field(default_factory=dict)
     output: tuple[str, ...] | None = None
     by_hand: Step | None = None
+    inputs: Mapping[str, InputEntry] = field(default_factory=dict)
 
     @cached_property
     def cell(self) -> Cell:
         if not self.text:
             return symrnn.load(FILES / f"{self.name}.toml")
-        return Cell.from_equations(self.text, name=self.name, sizes=self.sizes, output=self.output)
+        return Cell.from_equations(self.text, name=self.name, sizes=self.sizes, output=self.output, inputs=self.inputs)
 
     @property
     def input(self) -> int:
@@ -80,18 +82,26 @@ class Along:
         return self.by_hand or _Reading(self.cell, self.text, self.shapes).step
 
     def run(
-        self, params: Arrays, x: Array, state: Arrays, lengths: Array | None = None, reverse: bool = False
+        self,
+        params: Arrays,
+        x: Array,
+        state: Arrays,
+        lengths: Array | None = None,
+        reverse: bool = False,
+        inputs: Arrays | None = None,
     ) -> tuple[dict[str, Array], dict[str, Array]]:
         """Outputs and final states, a row and a step at a time."""
-        steps, batch, _ = x.shape
-        kind = np.result_type(x, *params.values(), *state.values())
+        steps, batch, *_ = x.shape
+        others = inputs or {}
+        kind = np.result_type(x, *params.values(), *state.values(), *others.values())
         after = dict(zip(self.cell.returned, self.cell.output_values, strict=True))
         outputs = {name: np.zeros((steps, batch, *self.shapes[value]), kind) for name, value in after.items()}
         final = {name: np.array(array, kind) for name, array in state.items()}
         for row in range(batch):
             taken = range(steps if lengths is None else lengths[row])
             for t in reversed(taken) if reverse else taken:
-                found = self.step(params, x[t, row], {name: array[row] for name, array in final.items()})
+                given = {**params, **{name: array[t, row] for name, array in others.items()}}
+                found = self.step(given, x[t, row], {name: array[row] for name, array in final.items()})
                 for name, array in final.items():
                     array[row] = found[f"{name}'"]
                 for name, value in after.items():
@@ -189,7 +199,8 @@ class _Reading:
                 _stood(value, axes).reshape(_stood(value, axes).shape or (1,)), self._shapes[target]
             )
             values[target] = self._held(target, found[target])
-        return found
+        before = [name for name in state if name.endswith("_previous")]
+        return {**found, **{f"{name}'": given[name.removesuffix("_previous")] for name in before}}
 
     def _held(self, name: str, array: Array) -> _Value:
         return _Value(array if self._axes[name] else array.reshape(()), self._axes[name])
@@ -203,9 +214,14 @@ class _Reading:
             case ast.UnaryOp(ast.USub(), operand):
                 return _together(np.negative, self._of(operand, values))
             case ast.BinOp(ast.Name(name), ast.MatMult(), operand):
-                matrix, vector = values[name], self._of(operand, values)
-                assert vector.axes == matrix.axes[-1:]
-                return _Value(np.tensordot(matrix.array, vector.array, 1), matrix.axes[:-1])
+                matrix, value = values[name], self._of(operand, values)
+                assert value.axes[-1:] == matrix.axes[-1:]
+                return _Value(np.tensordot(value.array, matrix.array, (-1, -1)), value.axes[:-1] + matrix.axes[:-1])
+            case ast.BinOp(ast.Attribute(ast.Name(name), "T"), ast.MatMult(), operand):
+                matrix, value = values[name], self._of(operand, values)
+                rows = len(matrix.axes) - 1
+                assert value.axes[-rows:] == matrix.axes[:-1]
+                return _Value(np.tensordot(value.array, matrix.array, rows), value.axes[:-rows] + matrix.axes[-1:])
             case ast.BinOp(left, operator, right):
                 return _together(_OPERATORS[type(operator)], self._of(left, values), self._of(right, values))
             case ast.Call(ast.Name(name), [operand, ast.Name(axis)]) if name in _REDUCTIONS:
@@ -213,8 +229,14 @@ class _Reading:
                 place = value.axes.index(axis)
                 left_over = value.axes[:place] + value.axes[place + 1 :]
                 return _Value(_REDUCTIONS[name](value.array, place), left_over)
+            case ast.Call(ast.Name("softmax"), [operand, ast.Name(axis)]):
+                value = self._of(operand, values)
+                powers = np.exp(value.array)
+                return _Value(powers / powers.sum(value.axes.index(axis), keepdims=True), value.axes)
             case ast.Call(ast.Name(name), [operand]) if name in _REDUCTIONS:
                 return _Value(_REDUCTIONS[name](self._of(operand, values).array.ravel(), 0), ())
+            case ast.Call(ast.Name("previous"), [ast.Name(name)]):
+                return values[f"{name}_previous"]
             case ast.Call(ast.Name(name), arguments):
                 return _together(_FUNCTIONS[name], *(self._of(each, values) for each in arguments))
         raise TypeError(ast.dump(node))
@@ -342,6 +364,75 @@ OWN = (
         {"S": ["hidden", "key"], "K": ["key", "hidden"], "k": "key", "a": "key"},
         {INPUT: 5, "key": 3},
         output=("h",),
+    ),
+    Along(
+        "one_axis_by_an_equation_below",
+        "S' = a * S + x\nT' = sin(T + S * k)\nh' = tanh(h + x + b + sum(T', key))",
+        {"S": ["input", "key"], "T": ["hidden", "key"], "k": "key", "a": "key"},
+        {INPUT: 5, "key": 3},
+        output=("h",),
+    ),
+    Along(
+        "inputs_with_axes",
+        "S' = tanh(a * S + k * (V @ x) + v * m)\ny = sum(S' * q, key)\nz = max(k, head) + w * q",
+        {"S": ["head", "value", "key"], "V": ["value", "input"], "a": ["head", "value", "key"], "w": "key"},
+        _THREE,
+        output=("y", "z"),
+        inputs={
+            "k": ["head", "key"],
+            "m": {"size": ["head", "value", "key"], "gradient": False},
+            "v": ["head", "value"],
+            "q": "key",
+        },
+    ),
+    Along(
+        "x_with_axes",
+        "p' = p * d + x\nS' = sin(a * S + x * k + b * previous(x) + W @ u)\ny = sum(S' * p', key) + sum(x * b)",
+        {"x": ["head", "value"], "S": ["head", "value", "key"], "k": "key", "b": ["head", "value"]},
+        _THREE,
+        output=("y", "S"),
+        inputs={"u": "input"},
+    ),
+    Along(
+        "matrices_of_axes",
+        "q = W @ S + (Q @ x) + (W @ k)\n"
+        "S' = tanh(a * S + b * (W.T @ (q * q)) + (K @ x) + W.T @ (m * m))\n"
+        "y = sum((W @ S') * q, head) + max(R @ S', rank) + R.T @ (R @ S) * n\n"
+        "z = P @ sum(W @ (W.T @ q), head)",
+        {
+            "S": ["head", "key"],
+            "W": ["value", "key"],
+            "R": ["rank", "value", "key"],
+            "Q": ["head", "value", "input"],
+            "K": ["head", "key", "input"],
+            "P": ["out", "value"],
+            "q": ["head", "value"],
+            "y": ["head", "value", "key"],
+            **{"a": "key", "k": "key", "m": "value", "n": "key", "b": ["head", "key"]},
+        },
+        {"head": 3, "value": 2, "key": 5, "rank": 2, "out": 3},
+        output=("y", "z"),
+    ),
+    Along(
+        "softmax_over_axes",
+        "p = softmax(S * k + (K @ x), head)\n"
+        "S' = sin(a * S + softmax(p * b + V @ x, key)) + softmax(S, value)\n"
+        "y = sum(S' * softmax(k, key), key) + softmax(g * 2, value)",
+        {
+            **_HVK,
+            "p": ["head", "value", "key"],
+            "V": ["head", "value", "key", "input"],
+            "k": "key",
+            "g": ["head", "value"],
+        },
+        _THREE,
+        output=("y",),
+    ),
+    Along(
+        "x_with_the_hidden_size",
+        "h' = tanh(b * h + sum(x * w, tap) + U @ h) + sum(x)",
+        {"x": ["tap", "hidden"], "w": "tap"},
+        {"tap": 3, HIDDEN: 5},
     ),
 )
 """Cells of the tests' own: axes in subsets, reductions over every one of them, matrices with axes of rows."""

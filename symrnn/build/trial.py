@@ -12,6 +12,7 @@ from types import ModuleType
 import numpy as np
 
 from symrnn.errors import BuildError
+from symrnn.language.axes import shape_axes
 from symrnn.language.system import HIDDEN, INPUT, ONE
 
 FEW_UNITS = 2
@@ -26,7 +27,7 @@ def try_out(
     Args:
         kernels: a generated module.
         sizes: a number for each of `Cell.sizes`.
-        inputs: what comes in each step beside ``x``: the size of each by name.
+        inputs: what comes in each step, ``x`` too: the size of each by name.
         dtype: of parameters and input.
         backward: whether the module has a backward pass.
 
@@ -39,9 +40,10 @@ def try_out(
     shapes = kernels.param_shapes(width, given.pop(HIDDEN), **given)
     params = {name: np.full(shape, 0.5, dtype) for name, shape in shapes.items()}
     rows = (FEW_UNITS, FEW_UNITS)
-    x = np.full((*rows, width), 0.5, dtype)
-    beside = {name: np.full((*rows, {ONE: 1, **sizes}[size]), 0.5, dtype) for name, size in inputs.items()}
-    keywords = {"inputs": beside} if inputs else {}
+    numbers = {ONE: 1, **sizes}
+    arrays = {n: np.full((*rows, *(numbers[a] for a in shape_axes((s,)))), 0.5, dtype) for n, s in inputs.items()}
+    x = arrays.pop("x")
+    keywords = {"inputs": arrays} if arrays else {}
     y, _ = kernels.infer(params, x, **keywords)
     for output in y.values() if isinstance(y, Mapping) else [y]:
         if output.dtype != x.dtype:

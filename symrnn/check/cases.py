@@ -158,7 +158,7 @@ class Problem:
         case: where it comes from.
         sizes: a number for each size name.
         params: parameters by name.
-        x: inputs, ``(T, B, input)``; NaN beyond a row's length.
+        x: inputs, ``(T, B, input)``, or with an array axis for each of its own; NaN beyond a row's length.
         inputs: the other inputs by name, ``(T, B, size)``; likewise.
         state: initial states, or None.
         lengths: steps of each row, or None.
@@ -206,11 +206,11 @@ def draw(cell: Cell, case: Case) -> Problem:
         return tuple(numbers[axis] for axis in shape_axes(shape))
 
     shapes = {variable.name: axes(*variable.shape) for variable in cell.parameters}
-    fan_in = {v.name: shapes[v.name][-1] if len(v.shape) == 2 else numbers[HIDDEN] for v in cell.parameters}
+    fan_in = {v.name: shapes[v.name][-1] if len(v.shape) == 2 or v.matrix else numbers[HIDDEN] for v in cell.parameters}
     params = {name: drawn_in(cell.domain.get(name, ""), rng, shape, fan_in[name]) for name, shape in shapes.items()}
     width = {name: axes(cell.by_name[name + PRIME].shape[0]) for name in cell.states}
-    x = uniform(rng, (case.steps, case.batch, numbers[INPUT]))
-    inputs = {name: uniform(rng, (case.steps, case.batch, numbers[cell.size(name)])) for name in cell.given[1:]}
+    x, *others = (uniform(rng, (case.steps, case.batch, *axes(cell.size(name)))) for name in cell.given)
+    inputs = dict(zip(cell.given[1:], others, strict=True))
     inputs |= {name: np.abs(inputs[name]) for name in cell.masks}  # between what is dropped and what is kept
     state = {name: uniform(rng, (case.batch, *width[name])) for name in cell.states}
     if case.others:

@@ -293,6 +293,13 @@ class _InterpretedStep:
                 return self._value(value)
             case Call(function, arguments):
                 return self._each(FUNCTIONS[function], *(self._value(argument) for argument in arguments))
+            case MatVec(matrix, transposed, operand, _, shape) if shape:
+                numbers, wide = self._vectors[matrix], self._sizes[shape[1]]
+                table = [numbers[start : start + wide] for start in range(0, len(numbers), wide)]
+                rows = [list(column) for column in zip(*table, strict=True)] if transposed else table
+                given, inner = self._value(operand), len(rows[0])
+                apart = [given[start : start + inner] for start in range(0, len(given), inner)]
+                return [math.fsum(a * b for a, b in zip(row, part, strict=True)) for part in apart for row in rows]
             case MatVec(matrix, transposed, operand):
                 rows, vector = self._rows[matrix, transposed], self._value(operand)
                 return [math.fsum(a * b for a, b in zip(row, vector, strict=True)) for row in rows]
@@ -312,6 +319,16 @@ class _InterpretedStep:
             case Reduce(kind, operand):
                 vector = self._value(operand)
                 return [REDUCTIONS[kind](vector)]
+            case VectorCall(kind, operand, axis, of) if of:
+                parts: dict[tuple[int, ...], list[tuple[int, float]]] = {}
+                for at, (place, number) in enumerate(zip(self._places(of), self._value(operand), strict=True)):
+                    key = tuple(index for name, index in place.items() if name != axis)
+                    parts.setdefault(key, []).append((at, number))
+                found: dict[int, float] = {}
+                for part in parts.values():
+                    values = VECTORS[kind]([number for _, number in part])
+                    found |= {at: value for (at, _), value in zip(part, values, strict=True)}
+                return [found[at] for at in range(len(found))]
             case VectorCall(kind, operand):
                 return VECTORS[kind](self._value(operand))
             case _:

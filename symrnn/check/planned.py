@@ -51,8 +51,9 @@ def _result(plan: PlanKernels, problem: Problem, name: str, fused: bool) -> Resu
     grads = execute.backward(plan.program, problem.sizes, ran, dys, dstate, flat(variables, problem.params))
     gradients = shaped(variables, grads.params, sizes)
     gradients |= {of_state(state): array for state, array in plan.named(grads.state).items()}
+    inputs = shaped(variables, grads.inputs, sizes, 2)
     gradients |= {
-        X if each == X else of_input(each): grads.inputs.get(each, np.zeros_like(array))
+        X if each == X else of_input(each): inputs.get(each, np.zeros_like(array))
         for each, array in given.items()
         if each not in problem.held
     }
@@ -83,7 +84,7 @@ class PlanKernels:
     ) -> Ran:
         """The forward routine; ``x`` is among the inputs."""
         params = execute.prepared(self.program, self.sizes, self._flat(params))
-        given = {**params, **inputs, **self._states(state, inputs[X])}
+        given = {**params, **self._rows(inputs), **self._states(state, inputs[X])}
         return execute.forward(self.program.forward, self.sizes, given, lengths=lengths, reverse=reverse, fused=fused)
 
     def forward(
@@ -123,8 +124,8 @@ class PlanKernels:
         if self.program.preparation:
             dparams = pushed(self.program.preparation, params, dparams, self.sizes)
             params = execute.prepared(self.program, self.sizes, params)
-        values = {**params, X: x, **(inputs or {}), **self._states(state, x)}
-        directions = {**dparams, X: dx, **(dinputs or {}), **self._states(dstate, x)}
+        values = {**params, **self._rows({X: x, **(inputs or {})}), **self._states(state, x)}
+        directions = {**dparams, **self._rows({X: dx, **(dinputs or {})}), **self._states(dstate, x)}
         of = {variable.name: variable.of for variable in tangent.system.variables if variable.of}
         given = {n: directions[of[n]] if n in of else values[n] for n in tangent.system.inputs}
         ran = execute.forward(tangent, self.sizes, given)
@@ -138,6 +139,10 @@ class PlanKernels:
         widths = {name: numbers[self.program.forward.sizes[next_]] for name, next_ in self.program.forward.states}
         found = state or {name: np.zeros((x.shape[1], width)) for name, width in widths.items()}
         return flat(self.program.cell.variables, found, 1)
+
+    def _rows(self, inputs: Arrays) -> Arrays:
+        """Inputs as plans have them."""
+        return flat(self.program.cell.variables, inputs, 2)
 
     def _flat(self, params: Arrays) -> Arrays:
         """Parameters as plans have them."""

@@ -83,7 +83,7 @@ def outside(cell: Cell, problem: Problem, signs: Mapping[str, float]) -> tuple[s
 def _warmed_up(cell: Cell, problem: Problem, rng: np.random.Generator) -> Interpreted:
     """A few steps from a start, all values finite."""
     batch = problem.x.shape[1]
-    x = uniform(rng, (WARM_STEPS, batch, problem.x.shape[2]))
+    x = uniform(rng, (WARM_STEPS, *problem.x.shape[1:]))
     beside = {name: uniform(rng, (WARM_STEPS, *array.shape[1:])) for name, array in problem.inputs.items()}
     above_zero = {name: uniform(rng, (batch, *width), 0.5) + 1 for name, width in problem.widths.items()}
     refused: CheckError | None = None

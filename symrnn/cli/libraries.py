@@ -171,7 +171,7 @@ def _tried(out: Path, wanted: _Wanted, say: Callable[[str], None]) -> Built:
     say(f"running {file}")
     kernels = registry.target(target).load(job.texts, job.cell.name, wanted.march)
     sizes = {size: job.request.sizes.get(size, FEW_UNITS) for size in job.cell.sizes}
-    inputs = {name: job.cell.size(name) for name in job.cell.given[1:]}
+    inputs = {name: job.cell.size(name) for name in job.cell.given}
     for dtype in job.request.dtypes or PRECISIONS:
         if dtype in registry.describe(target).dtypes:
             try_out(kernels, sizes, inputs, dtype, backward=job.request.backward)

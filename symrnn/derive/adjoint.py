@@ -179,8 +179,8 @@ class _Adjoint:
             case Reduce(kind, Name(operand), axis) if operand not in self._held:
                 at = Reduced(Name(operand), Name(target), self._shape[operand][0], partial(self._part, equation), axis)
                 self._give(operand, REDUCTIONS[kind].adjoint(incoming, at), equation)
-            case VectorCall(kind, Name(operand)) if operand not in self._held and isinstance(incoming, Name):
-                at = Reduced(Name(operand), Name(target), self._shape[operand][0], partial(self._part, equation))
+            case VectorCall(kind, Name(operand), axis) if operand not in self._held and isinstance(incoming, Name):
+                at = Reduced(Name(operand), Name(target), self._shape[operand][0], partial(self._part, equation), axis)
                 self._give(operand, VECTORS[kind].adjoint(incoming, at), equation)
             case Reduce() | VectorCall():
                 return  # of values that no gradient reaches

@@ -120,6 +120,13 @@ class Evaluator(Fold[Array], refuses=MATRICES):
 
     def _of_form(self, node: MatVec) -> Array:
         matrix = self.values[node.matrix]
+        if node.shape:  # it acts on the last axis of a value with several axes, as an author wrote it
+            rows, columns = (self.sizes[size] for size in node.shape)
+            table, width = matrix.reshape(rows, columns), rows if node.transposed else columns
+            operand = self(node.operand)
+            apart = operand.reshape(*operand.shape[:-1], operand.shape[-1] // width, width)
+            acted = apart @ (table if node.transposed else table.T)
+            return acted.reshape(*operand.shape[:-1], acted.shape[-2] * acted.shape[-1])
         return self(node.operand) @ (matrix if node.transposed else matrix.T)
 
     def _of_reduction(self, node: Reduce) -> Array:
@@ -133,7 +140,10 @@ class Evaluator(Fold[Array], refuses=MATRICES):
         return repeated(self(node.operand), node.of, node.size, self.sizes)
 
     def _of_vector(self, node: VectorCall) -> Array:
-        value: Array = VECTORS[node.kind].meaning(self(node.operand), self.arithmetic)
+        operand, meaning = self(node.operand), VECTORS[node.kind].meaning
+        if node.of:
+            return along_axis(operand, node.of, node.axis, self.sizes, lambda rows: meaning(rows, self.arithmetic))
+        value: Array = meaning(operand, self.arithmetic)
         return value
 
     def _of_outer(self, node: Outer) -> Array:
@@ -164,6 +174,14 @@ def over_axes(array: Array, of: str, axis: str, sizes: Mapping[str, int], meanin
     table = table.transpose(*range(len(lead)), *(len(lead) + own.index(each) for each in (*kept, *gone)))
     left = math.prod(sizes[each] for each in kept)
     return meaning(table.reshape(*lead, left, math.prod(sizes[each] for each in gone)))[..., 0]
+
+
+def along_axis(array: Array, of: str, axis: str, sizes: Mapping[str, int], meaning: Callable[[Array], Array]) -> Array:
+    """A vector function along ``axis`` of ``array``, ``(…, units of of)``; ``meaning`` is one of ``(…, units)``."""
+    own, lead = axes_of(of), array.shape[:-1]
+    place = len(lead) + own.index(axis)
+    table = np.moveaxis(array.reshape(*lead, *(sizes[each] for each in own)), place, -1)
+    return np.moveaxis(meaning(table), -1, place).reshape(array.shape)
 
 
 def evaluate(node: Expression, values: Values, sizes: Mapping[str, int], arithmetic: Arithmetic) -> Array:

@@ -369,14 +369,18 @@ class _Paths:
         """The Jacobian of a vector function: a matrix, or a diagonal less a product of two vectors."""
         assert isinstance(equation.expression, VectorCall)
         size = self._system.size(operand.name)
-        at = Reduced(operand, Name(equation.target), size, lambda _, part, __: part)
+        at = Reduced(operand, Name(equation.target), size, lambda _, part, __: part, equation.expression.axis)
         row = VECTORS[equation.expression.kind]
         if row.weights is None:
             yield (Linear(row.name, size),)
             return
         weights = row.weights(at)
         yield (Diag(weights),)
-        yield Diag(Negate(weights)), Ones(size), OnesRow(size), Diag(weights)
+        if at.axis:
+            total: Term = Repeat(at.left, size), Repeat(at.left, size, transposed=True)
+        else:
+            total = Ones(size), OnesRow(size)
+        yield Diag(Negate(weights)), *total, Diag(weights)
 
     def _spread(self, size: str, atom: str) -> Term:
         """The broadcast of an atom to the size of its equation, where there is one."""

@@ -322,7 +322,8 @@ def _growth(node: Expression, cell: Cell, sizes: Mapping[str, int]) -> tuple[int
         case Name():
             return 1, 1
         case MatVec(matrix, transposed, operand):
-            columns = sizes[cell.by_name[matrix].shape[0 if transposed else 1]]
+            shape = node.shape or cell.by_name[matrix].shape
+            columns = sizes[shape[0 if transposed else 1]]
             terms, slope = _growth(operand, cell, sizes)
             return columns * (1 + terms), columns * (2 + terms + slope)
         case Broadcast(operand):
@@ -332,8 +333,8 @@ def _growth(node: Expression, cell: Cell, sizes: Mapping[str, int]) -> tuple[int
             terms, slope = _growth(operand, cell, sizes)
             pieces = 1 if REDUCTIONS[kind].smooth else 2 * units
             return pieces * units * terms, pieces * units * (slope + terms * (pieces - 1))
-        case VectorCall(kind, operand):
-            units = sizes[expression_size(operand, {v.name: v.shape for v in cell.variables})]
+        case VectorCall(kind, operand, axis):
+            units = sizes[axis or expression_size(operand, {v.name: v.shape for v in cell.variables})]
             terms, slope = _growth(operand, cell, sizes)
             if VECTORS[kind].weights is None:  # a sum of some units, half of them on average
                 return (1 + units) * terms // 2, (1 + units) * slope // 2

@@ -90,7 +90,7 @@ class _TangentBuilder:
         if isinstance(equation.expression, Reduce | VectorCall):
             assert isinstance(equation.expression.operand, Name)
             operand, kind = equation.expression.operand, equation.expression.kind
-            axis = equation.expression.axis if isinstance(equation.expression, Reduce) else ""
+            axis = equation.expression.axis
             size, part = self._shape[operand.name][0], partial(self._part, equation)
             at = Reduced(operand, Name(equation.target), size, part, axis)
             row = REDUCTIONS[kind] if isinstance(equation.expression, Reduce) else VECTORS[kind]

@@ -211,7 +211,8 @@ def _read(subject: Subject, result: object, sample: Sample, layout: Layout) -> R
     alone = {} if dx is None else {given[0]: dx}
     inputs = alone if len(given) == 1 else _mapping(subject, "dx", dx, given)
     for name, value in inputs.items():
-        arrays[name] = _array(subject, "dx" if len(given) == 1 else f"dx[{name!r}]", value, dtypes)
+        array = _array(subject, "dx" if len(given) == 1 else f"dx[{name!r}]", value, dtypes)
+        arrays[name] = _level(layout.cell, name, array)
     return Returned(arrays, any(dtype in _SINGLE for dtype in dtypes), faults, tuple(transposed))
 
 

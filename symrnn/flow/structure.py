@@ -34,6 +34,8 @@ def recurrent_matrices(cell: Cell) -> tuple[str, ...]:
         for node in walk(equation.expression):
             if isinstance(node, MatVec) and isinstance(node.operand, Name) and node.operand.name in dependent:
                 found[node.matrix] = None
+        read = names(equation.expression)  # of a matrix that acts on an axis, a product
+        found |= {name: None for name in read if system.by_name[name].matrix and equation.target in dependent}
     return tuple(found)
 
 

@@ -9,6 +9,7 @@ Leaves out: drawing (`symrnn.flow.figure`), and tables (`symrnn.flow.table`).
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from symrnn.errors import FlowError
 from symrnn.flow.flow import Flow, flow
 from symrnn.flow.structure import holding_biases, holding_signs, recurrent_matrices
 from symrnn.flow.trajectory import run_steps
+from symrnn.language.axes import shape_axes
 from symrnn.language.cell import Cell
 from symrnn.language.origin import nearest
 from symrnn.language.system import HIDDEN, INPUT, ONE
@@ -139,10 +141,11 @@ def _driven(cell: Cell, setup: Setup) -> tuple[Array, dict[str, Array]]:
     numbers[INPUT] = _input(cell, setup)
     found = {
         name: setup.drive
-        * _normal(setup, name, (setup.steps, setup.batch, numbers[INPUT if name == "x" else cell.size(name)]))
+        * _normal(setup, name, (setup.steps, setup.batch, *(numbers[axis] for axis in shape_axes((cell.size(name),)))))
         for name in cell.given
     }
-    sizes = {size: numbers[size] for name in cell.masks for size in cell.by_name[name].shape if size != ONE}
+    axes = [axis for name in cell.masks for axis in shape_axes(cell.by_name[name].shape)]
+    sizes = {axis: numbers[axis] for axis in axes if axis != ONE}
     found |= masks(cell, setup.steps, setup.batch, training=True, seed=setup.seed, dtype="float64", **sizes)
     return found.pop("x"), found
 
@@ -187,7 +190,8 @@ def _point(
     cell, point = derivation.cell, dict(params)
     if scale is not None:
         for name in _scaled(cell):
-            point[name] = scale * _orthogonal(setup, name, point[name].shape)
+            shape = point[name].shape  # rows may have several axes
+            point[name] = scale * _orthogonal(setup, name, (math.prod(shape[:-1]), shape[-1])).reshape(shape)
     if bias is not None:
         trajectory = run_steps(cell, point, x[:1], inputs={name: array[:1] for name, array in inputs.items()})
         for state, names in _shifted(cell).items():

@@ -15,10 +15,10 @@ from numpy.typing import ArrayLike
 from symrnn.derive.evaluate import Array, Values, flat, floats, run
 from symrnn.derive.preparation import prepare
 from symrnn.errors import FlowError
-from symrnn.language.axes import Numbers, shape_axes
+from symrnn.language.axes import Numbers, has_axes, shape_axes
 from symrnn.language.cell import Cell
 from symrnn.language.origin import nearest
-from symrnn.language.system import HIDDEN, INPUT, ONE
+from symrnn.language.system import INPUT, ONE
 from symrnn.language.tree import PRIME
 
 Given = Mapping[str, ArrayLike]
@@ -72,7 +72,7 @@ def run_steps(
     Args:
         cell: any.
         params: every parameter by name.
-        x: inputs, ``(T, B, input)``.
+        x: inputs, ``(T, B, input)``, or with an array axis for each of its own.
         state: initial states by name, ``(B, size)``; a missing one is zero.
         inputs: the inputs beside ``x`` by name, ``(T, B, size)``.
 
@@ -80,13 +80,16 @@ def run_steps(
         FlowError: an array is missing or misshapen, or a value is not finite.
     """
     first = _numbers("x", x)
-    if first.ndim != 3 or 0 in first.shape[:2]:
-        raise FlowError(f"x: expected (T, B, input) with at least one step and one row, found shape {first.shape}")
     given = {"x": first, **_named("inputs", inputs or {}, cell.given[1:], complete=True)}
     for name, array in given.items():
-        if array.ndim != 3 or array.shape[:2] != first.shape[:2]:
-            wanted = (*first.shape[:2], cell.size(name))
-            raise FlowError(f"inputs[{name!r}]: expected shape ({', '.join(map(str, wanted))}), found {array.shape}")
+        lead, axes = array.shape[:2], _axes(cell, name)
+        if array.ndim == 2 + len(axes) and lead == first.shape[:2] and 0 not in lead:
+            continue
+        if name == "x":
+            wanted = ", ".join(("T", "B", *axes))
+            raise FlowError(f"x: expected ({wanted}) with at least one step and one row, found shape {array.shape}")
+        wanted = ", ".join(map(str, (*first.shape[:2], *axes)))
+        raise FlowError(f"inputs[{name!r}]: expected shape ({wanted}), found {array.shape}")
     weights = _named("params", params, [variable.name for variable in cell.parameters], complete=True)
     begin = _named("state", state or {}, cell.states, complete=False)
     sizes = _sizes(cell, weights, given, begin)
@@ -97,10 +100,17 @@ def run_steps(
         if begin[name].shape != shape:
             raise FlowError(f"state[{name!r}]: expected shape {shape}, found {begin[name].shape}")
     weights, begin = flat(cell.variables, weights), flat(cell.variables, begin, 1)
+    given = flat(cell.variables, given, 2)
     if cell.preparation.equations:
         weights = prepare(cell.preparation, weights, sizes)
     values = _over_time(cell, sizes, weights, given, begin)
     return Trajectory(cell, sizes, steps, batch, weights, values)
+
+
+def _axes(cell: Cell, name: str) -> tuple[str, ...]:
+    """The axes of an input; ``x`` has the size ``input`` even where that is ``hidden``."""
+    size = cell.size(name)
+    return shape_axes((size,)) if name != "x" or has_axes(size) else (INPUT,)
 
 
 def _over_time(
@@ -154,7 +164,7 @@ def _sizes(cell: Cell, params: Values, inputs: Values, state: Values) -> dict[st
     """
     told: dict[str, tuple[str, int]] = {ONE: ("1", 1)}
     arrays = [(f"params[{name!r}]", cell.by_name[name].shape, array, 0) for name, array in params.items()]
-    arrays.append(("x", (HIDDEN if cell.input_is_hidden else INPUT,), inputs["x"], 2))
+    arrays.append(("x", (cell.size("x"),), inputs["x"], 2))
     arrays += [(f"inputs[{name!r}]", (cell.size(name),), inputs[name], 2) for name in cell.given[1:]]
     arrays += [(f"state[{name!r}]", (size_of(cell, name),), array, 1) for name, array in state.items()]
     for name, shape, array, outer in arrays:  # the first axes are steps and rows

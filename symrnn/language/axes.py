@@ -10,7 +10,7 @@ Reads and returns size names. Leaves out: which sizes names have (`symrnn.langua
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from math import prod
 
 SCALAR = "1"
@@ -43,6 +43,15 @@ def in_words(size: str) -> str:
     return ", ".join(axes_of(size)) or SCALAR
 
 
+def has_text(size: str) -> str:
+    """What a value of a size has, as messages say it.
+
+    >>> has_text("value*key"), has_text("hidden")
+    ('has the axes value, key', 'has size hidden')
+    """
+    return f"has the axes {in_words(size)}" if has_axes(size) else f"has size {size}"
+
+
 def has_axes(size: str) -> bool:
     """Whether a size has several axes."""
     return TIMES in size
@@ -56,6 +65,18 @@ def without(size: str, axes: Collection[str]) -> str:
 def beyond(of: str, size: str) -> str:
     """The axes of ``size`` that ``of`` lacks, as a size: those along which a `Broadcast` repeats."""
     return without(size, axes_of(of))
+
+
+def acted_on(of: str, shape: Sequence[str], transposed: bool) -> str:
+    """The size of a matrix, or its transpose, times a value of the size ``of``, whose last axes become others.
+
+    >>> acted_on("head*key", ("value", "key"), False), acted_on("head*value", ("value", "key"), True)
+    ('head*value', 'head*key')
+    """
+    rows, columns = (axes_of(size) for size in shape)
+    inner, outer = (rows, columns) if transposed else (columns, rows)
+    axes = axes_of(of)
+    return size_of([*axes[: len(axes) - len(inner)], *outer])
 
 
 class Numbers(dict[str, int]):

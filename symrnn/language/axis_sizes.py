@@ -8,11 +8,11 @@ has its axes in one order. A size that nothing ties yet waits until all equation
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from symrnn.errors import CellError
-from symrnn.language.axes import axes_of, has_axes, in_words, size_of, without
+from symrnn.language.axes import axes_of, has_axes, has_text, in_words, size_of, without
 from symrnn.language.matrix_sizes import Classes
 from symrnn.language.origin import Origin, shown
 from symrnn.language.parser import Assignment, Located
@@ -20,6 +20,7 @@ from symrnn.language.reductions import REDUCTIONS
 from symrnn.language.system import HIDDEN, INPUT, ONE
 from symrnn.language.text import to_text
 from symrnn.language.tree import PRIME, Binary, Broadcast, Expression, MatVec, Name, Reduce, VectorCall, names, rebuild
+from symrnn.language.vectors import VECTORS
 
 
 @dataclass(frozen=True)
@@ -39,18 +40,29 @@ class AxisSizes:
         declared: sizes of names, from ``[sizes]``.
         origin: for errors.
         tied: whether ``input`` and ``hidden`` are one number, as far as the equations are taken in.
+        inputs: the names whose sizes ``[inputs]`` declares.
+        prepared: the matrices that equations of parameters alone assign or read.
     """
 
     def __init__(
-        self, classes: Classes, declared: Mapping[str, tuple[str, ...]], origin: Origin, tied: Callable[[], bool]
+        self,
+        classes: Classes,
+        declared: Mapping[str, tuple[str, ...]],
+        origin: Origin,
+        tied: Callable[[], bool],
+        inputs: Collection[str] = (),
+        prepared: Collection[str] = (),
     ) -> None:
         self._classes, self._declared, self._origin, self._tied = classes, declared, origin, tied
+        self._inputs, self._prepared = inputs, prepared
         self._found = any(has_axes(size) for shape in declared.values() for size in shape)
         self._known: dict[str, int] = {}
         self._open: list[str] = []
         self._target = ""
         self._waiting: list[_Waiting] = []
         self._applied: list[tuple[Located, int]] = []
+        self.acting: dict[str, None] = {}
+        """The matrices that act on the last axis of a value with several axes."""
 
     def __bool__(self) -> bool:
         """Whether any name has several axes."""
@@ -127,7 +139,8 @@ class AxisSizes:
         order = next((size for size in declared if set(axes) <= set(axes_of(size))), size_of(axes))
         entry = _entry(axis for axis in axes_of(order) if axis in axes)
         found = " and ".join(
-            f"`{shown(to_text(each.node), 30)}` {_has(size)}" for each, size in zip((beside, at), sizes, strict=True)
+            f"`{shown(to_text(each.node), 30)}` {has_text(size)}"
+            for each, size in zip((beside, at), sizes, strict=True)
         )
         name = self._free_name()
         alone = f"name their combination in an equation of its own, `{name} = {shown(to_text(whole.node), 40)}`, and declare "
@@ -146,6 +159,7 @@ class AxisSizes:
     def _turned(self, at: Located, size: str, order: str) -> CellError:
         """The error of a value whose axes stand in another order than in what it meets."""
         wanted = [axis for axis in axes_of(order) if axis in axes_of(size)]
+        table = "inputs" if isinstance(at.node, Name) and at.node.name in self._inputs else "sizes"
         match at.node:
             case Name(name):
                 remedy = f"`{name.removesuffix(PRIME)} = {_entry(wanted)}`"
@@ -155,24 +169,46 @@ class AxisSizes:
             case _:
                 remedy = _entry(wanted)
         return self._origin.error(
-            f"`{shown(to_text(at.node), 40)}` {_has(size)}, and meets a value whose axes stand in another order, "
-            f"{in_words(order)}; declare them in one order under [sizes], here {remedy}",
+            f"`{shown(to_text(at.node), 40)}` {has_text(size)}, and meets a value whose axes stand in another order, "
+            f"{in_words(order)}; declare them in one order under [{table}], here {remedy}",
             at.place,
         )
 
     def reduced(self, at: Located, inner: int) -> int:
         """The size of a reduction over an axis of its operand, whose size is ``inner``."""
-        assert isinstance(at.node, Reduce)
-        kind, axis, size = at.node.kind, self._merged(at.node.axis), self._named(inner)
+        size = self.along(at, inner)
+        return self.labelled(without(size, axes_of(self._axis(at)))) if has_axes(size) else self._classes.one
+
+    def names_no_axis(self, at: Located, size: str) -> str:
+        """The error of a vector function of a value with several axes that does not say along which one."""
+        assert isinstance(at.node, VectorCall)
+        operand, kind = shown(to_text(at.parts[0].node), 40), at.node.kind
+        told = f"`{kind}` takes a vector; `{operand}` {has_text(size)}"
+        if VECTORS[kind].weights is None:
+            return f"{told}; it runs over a vector alone, so reduce it to one axis first"
+        return f"{told}; name the one that it runs over, as in `{kind}({operand}, {axes_of(size)[-1]})`"
+
+    def _axis(self, at: Located) -> str:
+        """The axis that a reduction or a vector function names."""
+        assert isinstance(at.node, Reduce | VectorCall)
+        return self._merged(at.node.axis)
+
+    def along(self, at: Located, inner: int) -> str:
+        """The size of the operand of a reduction or a vector function over an axis that it has; ``inner`` is its class."""
+        assert isinstance(at.node, Reduce | VectorCall)
+        kind, axis, size = at.node.kind, self._axis(at), self._named(inner)
         if has_axes(size) and axis in axes_of(size):
-            return self.labelled(without(size, (axis,)))
+            if isinstance(at.node, VectorCall) and VECTORS[kind].weights is None:
+                raise self._origin.error(self.names_no_axis(at, size), at.place)
+            return size
         if not has_axes(size) and size != ONE and (size == axis or (not size and self._is_axis(axis))):
             self._classes.unify(inner, self.labelled(axis))
-            return self._classes.one
-        larger = "" if REDUCTIONS[kind].rule is None else f"; the larger of two, unit by unit, is `{kind}imum(a, b)`"
+            return axis
+        chosen = kind in REDUCTIONS and REDUCTIONS[kind].rule is not None
+        larger = "" if not chosen else f"; the larger of two, unit by unit, is `{kind}imum(a, b)`"
         axes = " or ".join(f"`{each}`" for each in axes_of(size)) or "none"
         raise self._origin.error(
-            f"`{kind}` runs over an axis of its operand; `{shown(to_text(at.parts[0].node), 40)}` {_has(size)}, so "
+            f"`{kind}` runs over an axis of its operand; `{shown(to_text(at.parts[0].node), 40)}` {has_text(size)}, so "
             f"`{at.node.axis}` is "
             f"no axis of it: write {axes}{larger if not has_axes(size) and kind == 'max' else ''}",
             at.place,
@@ -181,25 +217,72 @@ class AxisSizes:
     def _is_axis(self, name: str) -> bool:
         return any(name in axes_of(size) for shape in self._declared.values() for size in shape)
 
-    def applied(self, at: Located, columns: int, inner: int) -> None:
-        """Refuse a matrix of what has several axes, but for a transpose, whose columns are all of them."""
-        assert isinstance(at.node, MatVec)
-        self._applied.append((at, inner))
-        size = self._named(inner)
-        if has_axes(size) and not (at.node.transposed and size == self._named(columns)):
-            raise self._origin.error(self._no_vector(at.node, at.parts[0].node, size), at.place)
+    def applied(self, at: Located, rows: int, columns: int, inner: int) -> int | None:
+        """The size of a matrix times what has several axes, of which it acts on the last; None for a vector.
 
-    def _no_vector(self, form: MatVec, operand: Expression, size: str) -> str:
-        matrix, last = form.matrix, axes_of(size)[-1]
-        rows = "rows" if form.transposed else self._declared.get(matrix, ("rows",))[0]
-        apart = [axis for axis in axes_of(rows) if axis not in axes_of(size)] or ["rows"]
-        product = Binary("*", Name(matrix), operand)
+        Args:
+            at: the form.
+            rows: of the matrix, or of its transpose where that acts.
+            columns: likewise.
+            inner: the size of the operand.
+        """
+        assert isinstance(at.node, MatVec)
+        size, of_columns, of_rows = self._named(inner), self._named(columns), self._named(rows)
+        if not has_axes(size) or (at.node.transposed and size == of_columns):
+            self._applied.append((at, inner))
+            return None
+        axes, ends = axes_of(size), axes_of(of_columns)
+        kept = axes[: len(axes) - len(ends)]
+        if fault := self._no_action(at.node, size, of_rows, of_columns):
+            raise self._origin.error(fault, at.place)
+        self.acting[at.node.matrix] = None
+        return self.labelled(size_of([*kept, *axes_of(of_rows)]))
+
+    def _no_action(self, form: MatVec, size: str, rows: str, columns: str) -> str:
+        """Why a matrix of ``rows`` and ``columns`` does not act on the last axis of a value of ``size``; empty if it does."""
+        matrix, operand = form.matrix, shown(to_text(form.operand), 40)
+        name = f"{matrix}{'.T' * form.transposed}"
+        told = f"`{name} @` acts on the last axis of what has several, and `{operand}` {has_text(size)}"
+        axes, ends, others = axes_of(size), axes_of(columns), axes_of(rows)
+        if matrix not in self._declared:
+            pair = [axes[-1], "columns"] if form.transposed else ["rows", axes[-1]]
+            return (
+                f"{told}; declare the rows and columns of `{matrix}` under [sizes], as in `{matrix} = {_entry(pair)}`"
+            )
+        if matrix in self._prepared or ONE in (rows, columns):
+            why = (
+                "is prepared from parameters, or in their equations"
+                if matrix in self._prepared
+                else "has an axis of size 1"
+            )
+            return f"{told}; `{matrix}` {why}; {self._written_out(form, size)}"
+        if not set(ends) <= set(axes):
+            return f"{told}; `{name}` takes a value {described_as(columns)}; use another matrix"
+        if axes[len(axes) - len(ends) :] != ends or set(others) & set(axes[: len(axes) - len(ends)]):
+            return f"{told}; `{name}` has the axes {in_words(size_of([*others, *ends]))}; " + (
+                self._written_out(form, size)
+            )
+        if set(others) & set(ends):
+            twice = next(axis for axis in others if axis in ends)
+            pair = [f"{axis}_2" if axis == twice else axis for axis in others]
+            return (
+                f"{told}; an axis is known by its name, and `{matrix}` has `{twice}` in its rows and in its columns; give the "
+                f"rows a name of their own, as in `{matrix} = {_entry([*pair, *ends])}`"
+            )
+        return ""
+
+    def _written_out(self, form: MatVec, size: str) -> str:
+        """The remedy that always works: the sum of products of a matrix and a value of ``size``."""
+        matrix = form.matrix
+        rows, columns = (axes_of(each) for each in self._declared.get(matrix, ("rows", axes_of(size)[-1])))
+        inner = [axis for axis in (rows if form.transposed else columns) if axis in axes_of(size)] or axes_of(size)[-1:]
         name = self._free_name()
-        return (
-            f"`{matrix}{'.T' * form.transposed} @` takes a vector; `{shown(to_text(operand), 40)}` {_has(size)}; write the sum "
-            f"out, `{name} = {shown(to_text(product), 40)}` and `sum({name}, {last})`, and declare "
-            f"`{matrix} = {_entry([*apart, last])}` and `{name} = {_entry([*apart, *axes_of(size)])}` under [sizes]"
-        )
+        text = f"{name} = {shown(to_text(Binary('*', Name(matrix), form.operand)), 40)}"
+        summed = name
+        for axis in inner:
+            summed = f"sum({summed}, {axis})"
+        entry = _entry(_joined_axes((*rows, *columns), axes_of(size)))
+        return f"write the sum out, `{text}` and `{summed}`, and declare `{name} = {entry}` under [sizes]"
 
     def assigned(self, mine: int, found: int, each: Assignment) -> bool:
         """Whether a right side of size ``found`` broadcasts to its target, of size ``mine``; False where they are to agree."""
@@ -212,8 +295,8 @@ class AxisSizes:
             entry = f"{each.target.removesuffix(PRIME)} = {_entry(axes_of(right))}"
             over = [axis for axis in axes_of(right) if axis not in axes_of(target)]
             raise self._origin.error(
-                f"`{each.target}` {_has(target)}, but its right side {_has(right)}; declare `{entry}` under [sizes], or sum "
-                f"over an axis, as in `sum(…, {over[-1]})`",
+                f"`{each.target}` {has_text(target)}, but its right side {has_text(right)}; declare `{entry}` under [sizes], "
+                f"or sum over an axis, as in `sum(…, {over[-1]})`",
                 each.place,
             )
         elif not in_order(right, target):
@@ -234,14 +317,22 @@ class AxisSizes:
             name = text if text.isidentifier() else "its name"
             first = axes_of(beside)[0]
             raise self._origin.error(
-                f"`{text}` {_has(size)}, and meets a value with the axes {in_words(beside)}; declare under "
+                f"`{text}` {has_text(size)}, and meets a value with the axes {in_words(beside)}; declare under "
                 f'[sizes] along which it stands, as in `{name} = "{first}"`, or `{name} = 1` for one number',
                 each.at.place,
             )
         for at, inner in self._applied:
             assert isinstance(at.node, MatVec)
-            if has_axes(self._named(inner)) and not at.node.transposed:
-                raise self._origin.error(self._no_vector(at.node, at.parts[0].node, self._named(inner)), at.place)
+            size = self._named(inner)
+            if has_axes(size) and not at.node.transposed:
+                text = shown(to_text(at.node.operand), 40)
+                pair = _entry(["rows", axes_of(size)[-1]])
+                raise self._origin.error(
+                    f"`{at.node.matrix} @` meets `{text}` before its axes, {in_words(size)}, are known; declare "
+                    f"`{text if text.isidentifier() else 'its name'} = {_entry(axes_of(size))}` and "
+                    f"`{at.node.matrix} = {pair}` under [sizes]",
+                    at.place,
+                )
 
     def hold_distinct(self, tied_by: int | None) -> None:
         """Refuse a name that has both ``input`` and ``hidden`` where equations make them one number: one axis twice.
@@ -255,22 +346,34 @@ class AxisSizes:
             for size in shape:
                 if {INPUT, HIDDEN} <= {*axes_of(size)}:
                     cause = f"equation {tied_by} makes" if tied_by else "[sizes] makes"
+                    table = "inputs" if name in self._inputs else "sizes"
                     raise self._origin.entry_error(
-                        f"[sizes] {name}: {cause} `input` and `hidden` one number, so they are one axis twice; keep them "
+                        f"[{table}] {name}: {cause} `input` and `hidden` one number, so they are one axis twice; keep them "
                         "apart by a matrix, as in `W @ x`, or give one of the axes another name",
-                        "sizes",
+                        table,
                         name,
                     )
 
 
 def merged(size: str) -> str:
-    """A size where ``input`` and ``hidden`` are one number."""
-    return size_of(HIDDEN if axis == INPUT else axis for axis in axes_of(size))
+    """A size where ``input`` and ``hidden`` are one number; one that nothing ties yet, which has no name, stays so."""
+    return size and size_of(HIDDEN if axis == INPUT else axis for axis in axes_of(size))
 
 
 def in_order(size: str, other: str) -> bool:
     """Whether the axes of ``size``, all of which ``other`` has, stand in the same order there."""
     return axes_of(size) == tuple(axis for axis in axes_of(other) if axis in axes_of(size))
+
+
+def _joined_axes(first: Sequence[str], second: Sequence[str]) -> list[str]:
+    """The axes of both in an order that both have, where there is one."""
+    found = list(first)
+    for place, axis in enumerate(second):
+        if axis not in found:
+            before = [found.index(each) for each in second[:place] if each in found]
+            behind = [found.index(each) for each in second[place + 1 :] if each in found]
+            found.insert(max(before) + 1 if before else min(behind, default=len(found)), axis)
+    return found
 
 
 def _entry(axes: Iterable[str]) -> str:
@@ -284,30 +387,35 @@ def described_as(size: str) -> str:
     return f"with the axes {in_words(size)}" if has_axes(size) else f"of size {size}"
 
 
-def _has(size: str) -> str:
-    return f"has the axes {in_words(size)}" if has_axes(size) else f"has size {size}"
-
-
-def broadcast(at: Located, size: Callable[[Located], str], target: str) -> Expression:
+def broadcast(
+    at: Located, size: Callable[[Located], str], target: str, acting: Mapping[str, tuple[str, ...]]
+) -> Expression:
     """The tree of an equation, with a `Broadcast` wherever a value is repeated along axes that it lacks.
 
     Args:
         at: the right side.
         size: the size of each of its parts.
         target: the size of its target.
+        acting: the matrices that act on the last axis of values with several axes: rows and columns of each.
     """
-    return _fitted(_spread(at, size), size(at), target)
+    return _fitted(_spread(at, size, acting), size(at), target)
 
 
-def _spread(at: Located, size: Callable[[Located], str]) -> Expression:
+def _spread(at: Located, size: Callable[[Located], str], acting: Mapping[str, tuple[str, ...]]) -> Expression:
     if not at.parts:
         return at.node
-    parts = tuple(_spread(part, size) for part in at.parts)
+    parts = tuple(_spread(part, size, acting) for part in at.parts)
     match at.node:
+        case MatVec(matrix, transposed, _) if matrix in acting:
+            return MatVec(matrix, transposed, parts[0], size(at.parts[0]), acting[matrix])
         case Reduce(kind, _, axis) if axis:
             of = size(at.parts[0])
             over = axis if axis in axes_of(of) else merged(axis)
             return Reduce(kind, parts[0], over, of) if has_axes(of) else Reduce(kind, parts[0])
+        case VectorCall(kind, _, axis) if axis:
+            of = size(at.parts[0])
+            over = axis if axis in axes_of(of) else merged(axis)
+            return VectorCall(kind, parts[0], over, of) if has_axes(of) else VectorCall(kind, parts[0])
         case MatVec() | Reduce() | VectorCall():
             return rebuild(at.node, parts)
         case _:

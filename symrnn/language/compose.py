@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
-from symrnn.language.axes import size_of
+from symrnn.language.axes import has_axes, size_of
 from symrnn.language.decimals import Number, decimal
 from symrnn.language.definitions import read_definitions
 from symrnn.language.expansion import expand
@@ -35,8 +35,8 @@ from symrnn.language.written import Authored, written
 
 SizeEntry = str | int | Sequence[str | int]
 
-InputEntry = str | int | Mapping[str, Any]
-"""The size of an input, or its ``size`` and whether it has a ``gradient``."""
+InputEntry = SizeEntry | Mapping[str, Any]
+"""The size of an input, or several axes; or its ``size`` and whether it has a ``gradient``."""
 
 
 @dataclass(frozen=True)
@@ -339,13 +339,16 @@ class _Composer:
 
     def _infer(self, states_of_input: tuple[str, ...]) -> Sizes:
         declared = self._read_sizes()
-        declared |= {name: (self._read_size(size, name, "inputs"),) for name, size in self._input_sizes().items()}
+        declared |= {name: self._read_shape(name, size, "inputs") for name, size in self._input_sizes().items()}
         before = {state: declared.get(name, (INPUT,)) for state, name in self._expansion.before.items()}
         declared = {**before, **declared}
         vectors = (*self._inputs, *(name for name in self._parameters if name not in self._matrices))
         prepared = (name for name, kind in self._preparing.targets.items() if kind is MatrixKind.MATRIX)
         matrices = (*self._matrices, *prepared)
-        return infer(self._assignments, declared, matrices, vectors, self._origin, states_of_input, self._preparing)
+        tables = (declared, matrices, vectors)
+        return infer(
+            self._assignments, *tables, self._origin, states_of_input, self._preparing, tuple(self._input_sizes())
+        )
 
     def _read_sizes(self) -> dict[str, Shape]:
         declared: dict[str, Shape] = {}
@@ -364,29 +367,31 @@ class _Composer:
             if is_next(name):
                 message = f"[sizes] {name}: a state has one size, given without the prime; write {name[:-1]}"
                 raise self._origin.entry_error(message, "sizes", name)
-            if name == "x" and entry not in (INPUT, HIDDEN):
-                message = "[sizes] x: the input has one axis, of size `input`, or `hidden` where the two are one number"
-                raise self._origin.entry_error(message, "sizes", name)
             declared[name] = self._read_shape(name, entry)
+            if name == "x" and not has_axes(*declared[name]) and declared[name] not in ((INPUT,), (HIDDEN,)):
+                message = (
+                    "[sizes] x: the input has size `input`, `hidden` where the two are one number, or several axes"
+                )
+                raise self._origin.entry_error(message, "sizes", name)
         return declared
 
-    def _read_shape(self, name: str, entry: SizeEntry) -> Shape:
+    def _read_shape(self, name: str, entry: SizeEntry, table: str = "sizes") -> Shape:
         """The sizes of a vector, one, or of a matrix, two; each is one size, or several axes."""
         parts = tuple(entry) if isinstance(entry, list | tuple) else (entry,)
-        sizes = tuple(self._read_size(part, name) for part in parts)
+        sizes = tuple(self._read_size(part, name, table) for part in parts)
         matrix = name in self._matrices or name in self._preparing.matrices
         if len(sizes) < 1 + matrix:
             form = '`["rows", "columns"]`' if matrix else "one size, or a list of axes"
             kind = "a matrix" if matrix else "a vector"
-            message = f"[sizes] {name}: {kind} takes {form}, found {described(entry, 30)}"
-            raise self._origin.entry_error(message, "sizes", name)
+            message = f"[{table}] {name}: {kind} takes {form}, found {described(entry, 30)}"
+            raise self._origin.entry_error(message, table, name)
         axes = sizes[:-1] if matrix else sizes
         if len(axes) > 1:
             fault = (
                 "a name has an axis once" if len({*axes}) < len(axes) else "1 is no axis; leave it out" * (ONE in axes)
             )
             if fault:
-                raise self._origin.entry_error(f"[sizes] {name}: {fault}, found {described(entry, 30)}", "sizes", name)
+                raise self._origin.entry_error(f"[{table}] {name}: {fault}, found {described(entry, 30)}", table, name)
         return (size_of(axes), sizes[-1]) if matrix else (size_of(axes),)
 
     def _read_size(self, entry: SizeEntry, name: str, table: str = "sizes") -> str:
@@ -426,7 +431,8 @@ class _Composer:
         roles |= {target: Role.NEXT if is_next(target) else Role.INTERMEDIATE for target in self._targets}
         roles |= dict.fromkeys(self._preparing.targets, Role.PREPARED)
         return tuple(
-            Variable(name, role, sizes.shapes[name], gradient=name not in held) for name, role in roles.items()
+            Variable(name, role, sizes.shapes[name], gradient=name not in held, matrix=name in sizes.acting)
+            for name, role in roles.items()
         )
 
     def _read_returned(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ expected. Leaves out: what the values say (`symrnn.language.compose`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from symrnn.errors import CellError
 from symrnn.language.origin import Origin, shown
@@ -19,7 +19,7 @@ _WANTED = {
     SIZE_TABLE: "`input`, `hidden`, the name of another size, or 1, and a list of two for a matrix",
     CONSTANT_TABLE: "a finite number",
     INIT_TABLE: f"{', '.join(INITIALISERS)}, a table with one of them as its `kind`, or a number",
-    INPUT_TABLE: "`input`, `hidden`, the name of another size, or 1; or a table of `size` and `gradient`",
+    INPUT_TABLE: "`input`, `hidden`, the name of another size, or 1; a list of axes; or a table of `size` and `gradient`",
     DEFINE_TABLE: "an expression, which is a string",
     DOMAIN_TABLE: ", ".join(DOMAINS),
 }
@@ -97,13 +97,17 @@ def _hold_table(key: str, table: object, origin: Origin) -> None:
         if key == INPUT_TABLE and isinstance(value, Mapping):
             _hold_input(name, value, origin)
             continue
-        parts = value if key == SIZE_TABLE and isinstance(value, list | tuple) else (value,)
-        for part in parts:
+        for part in _listed(value) if key in (SIZE_TABLE, INPUT_TABLE) else (value,):
             if isinstance(part, bool) or not isinstance(part, _TYPES[key]):
                 message = f"[{key}] {shown(name)}: expected {_WANTED[key]}, found {described(value)}"
                 raise origin.entry_error(message, key, name)
         if isinstance(value, Mapping):
             _hold_options(key, name, value, origin)
+
+
+def _listed(value: object) -> Sequence[object]:
+    """The sizes of an entry, one or several."""
+    return value if isinstance(value, list | tuple) else (value,)
 
 
 def _hold_input(name: str, table: Mapping[object, object], origin: Origin) -> None:
@@ -117,11 +121,10 @@ def _hold_input(name: str, table: Mapping[object, object], origin: Origin) -> No
             message = f"[inputs] {shown(name)}: gradient: expected true or false, found {described(value)}"
             raise origin.entry_error(message, INPUT_TABLE, name, option)
     size = table.get("size")
-    if isinstance(size, bool) or not isinstance(size, _TYPES[INPUT_TABLE]):
+    if any(isinstance(part, bool) or not isinstance(part, _TYPES[INPUT_TABLE]) for part in _listed(size)):
         found = described(size) if "size" in table else "none"
-        message = (
-            f"[inputs] {shown(name)}: size: expected `input`, `hidden`, the name of another size, or 1, found {found}"
-        )
+        wanted = "`input`, `hidden`, the name of another size, or 1, or a list of axes"
+        message = f"[inputs] {shown(name)}: size: expected {wanted}, found {found}"
         raise origin.entry_error(message, INPUT_TABLE, name, *(["size"] if "size" in table else []))
 
 

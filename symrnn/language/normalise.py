@@ -6,6 +6,8 @@ Reads the author's equations and variables; returns a `System` in which
 * a reduction or a vector function applies to a name and is a whole right side;
 * what is repeated along axes that it lacks is a name;
 * a function call is a whole right side, so every derivative can be written in saved outputs;
+* a matrix that acts on the last axis of a value with several axes is a value with axes of its own, and the form a sum of
+  products;
 * a linear form stands in a sum, possibly scaled by constants: a factor that contains one has a name of its own;
 * a linear form or a reduction of size 1 in an equation of another size has a name;
 * the argument of a function whose derivative reads it (`silu`) has a name if it contains a linear form;
@@ -22,7 +24,7 @@ from itertools import count, product
 from string import ascii_lowercase
 from typing import assert_never
 
-from symrnn.language.axes import axes_of, without
+from symrnn.language.axes import acted_on, axes_of, size_of, without
 from symrnn.language.functions import FUNCTIONS
 from symrnn.language.identifiers import Allocator
 from symrnn.language.symbolic import formula_of
@@ -84,6 +86,10 @@ def expression_size(node: Expression, shape: dict[str, tuple[str, ...]]) -> str:
             return ""
         case Name(name):
             return shape[name][0]
+        case MatVec(_, transposed, _, of, form) if form:
+            return acted_on(of, form, transposed)
+        case MatVec(matrix) if len(shape[matrix]) == 1:
+            return shape[matrix][0]  # as its author wrote it, where sizes are not written down; it is no scalar
         case MatVec(matrix, transposed, _):
             return shape[matrix][1 if transposed else 0]
         case VectorCall(operand=operand):
@@ -93,6 +99,19 @@ def expression_size(node: Expression, shape: dict[str, tuple[str, ...]]) -> str:
             return next((size for size in sizes if size != ONE), ONE)
         case _:
             assert_never(node)
+
+
+def _written_out(node: Expression) -> Expression:
+    """A form of a matrix that acts on the last axis of values with several axes, as a sum of products."""
+    if not (isinstance(node, MatVec) and node.shape):
+        return node
+    rows, columns = (axes_of(size) for size in node.shape)
+    inner = rows if node.transposed else columns
+    axes = axes_of(node.of)
+    whole = size_of([*axes[: len(axes) - len(inner)], *rows, *columns])
+    factors = ((Name(node.matrix), size_of([*rows, *columns])), (node.operand, node.of))
+    left, right = (part if of == whole else Broadcast(part, of, whole) for part, of in factors)
+    return Reduce("sum", Binary("*", left, right), size_of(inner), whole)
 
 
 def has_form(node: Expression) -> bool:
@@ -121,7 +140,7 @@ class _Normaliser:
         for equation in self._given:
             self._parts = []
             self._target = equation.target
-            whole = self._root(equation.expression)
+            whole = self._root(transform(equation.expression, _written_out))
             if isinstance(whole, Reduce) and self._shape[self._target] != (expression_size(whole, self._shape),):
                 # A scalar that its target broadcasts: its cotangent is one number, so it has a name.
                 whole = self._named(whole, _hint(whole, self._target))

@@ -430,7 +430,8 @@ class _Parser:
             raise self._error(node.func, f"there is no function `{shown(name)}`{hint}")
         if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
             raise self._error(node, f"`{name}` takes plain arguments, as in `{name}(a)`")
-        if name in REDUCTIONS and self._has_axis(node, plain=REDUCTIONS[name].rule is not None):
+        plain = name in VECTORS or (name in REDUCTIONS and REDUCTIONS[name].rule is not None)
+        if (name in REDUCTIONS or name in VECTORS) and self._has_axis(node, plain=plain):
             return self._over_axis(name, node)
         arity = own.arity if own else FUNCTIONS[name].arity if name in FUNCTIONS else 1
         if len(node.args) != arity:
@@ -513,7 +514,8 @@ class _Parser:
             )
             raise self._error(axis, message)
         inner = self._expression(operand)
-        return Located(Reduce(name, inner.node, axis.id), self._place(node), (inner,))
+        whole = VectorCall(name, inner.node, axis.id) if name in VECTORS else Reduce(name, inner.node, axis.id)
+        return Located(whole, self._place(node), (inner,))
 
     def _spelled(self, name: str) -> str:
         return name.replace(PRIME_LETTER, PRIME)

@@ -64,7 +64,12 @@ def numbers_meant(cell: Cell) -> tuple[str, ...]:
     found = []
     for parameter in cell.parameters:
         word = parameter.name.lower() if len(parameter.name) > 1 else parameter.name
-        if len(parameter.shape) == 2 or parameter.name in cell.init or word not in (*NUMBERS, *INFINITE):
+        if (
+            len(parameter.shape) == 2
+            or parameter.matrix
+            or parameter.name in cell.init
+            or word not in (*NUMBERS, *INFINITE)
+        ):
             continue
         said = f"`{parameter.name}` is not a number here but a new parameter, ({', '.join(parameter.shape)}); "
         if word in INFINITE:
@@ -98,7 +103,8 @@ def sizes_shared(cell: Cell) -> tuple[str, ...]:
 def _similar(cell: Cell, parameter: Variable) -> Iterator[str]:
     """The first name that ``parameter`` may be meant for, if any."""
     assigned = (equation.target for equation in cell.equations if not is_next(equation.target))
-    values = () if len(parameter.shape) == 2 else (*cell.constants, *cell.given[1:], *cell.states, *assigned)
+    matrix = len(parameter.shape) == 2 or parameter.matrix
+    values = () if matrix else (*cell.constants, *cell.given[1:], *cell.states, *assigned)
     near = [name for name in values if _one_edit(parameter.name, name)]
     near += [
         other.name

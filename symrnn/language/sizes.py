@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
-from symrnn.language.axes import axes_of, has_axes
+from symrnn.errors import CellError
+from symrnn.language.axes import axes_of, has_axes, size_of
 from symrnn.language.axis_sizes import AxisSizes, broadcast, described_as, merged
 from symrnn.language.matrix_sizes import Classes, MatrixSizes
 from symrnn.language.origin import Origin
@@ -37,6 +38,8 @@ class Sizes:
             apart. The first one if there are several; empty if something else forces it.
         oriented: rows and columns of vectors that are prepared from a matrix and stand along one of its axes.
         trees: the right sides with each `Broadcast`, by target; empty where no name has several axes.
+        acting: the matrices that act on the last axis of a value with several axes. The shape of one is that of a vector with
+            the axes of its rows and columns.
     """
 
     shapes: Mapping[str, Shape]
@@ -44,6 +47,7 @@ class Sizes:
     shared_matrix: str = ""
     oriented: Mapping[str, Shape] = field(default_factory=dict)
     trees: Mapping[str, Expression] = field(default_factory=dict)
+    acting: tuple[str, ...] = ()
 
     @property
     def input_is_hidden(self) -> bool:
@@ -59,6 +63,7 @@ def infer(
     origin: Origin,
     following: Collection[str] = (),
     preparing: Preparing | None = None,
+    inputs: Collection[str] = (),
 ) -> Sizes:
     """The shapes of ``x``, of every state and next state, intermediate and parameter.
 
@@ -68,15 +73,17 @@ def infer(
         matrices: parameters that stand left of ``@``.
         vectors: ``x`` and the other parameters.
         origin: for errors.
-        following: states that have the size of ``x`` unless one is declared.
+        following: states that have the size, or the axes, of ``x`` unless others are declared.
         preparing: the equations that prepare parameters, whose matrices are among ``matrices``.
+        inputs: the names whose sizes ``[inputs]`` declares.
 
     Raises:
         CellError: two sizes disagree, at the place where they meet.
     """
     preparing = preparing or Preparing()
-    labels = dict.fromkeys(following, INPUT) | {name: shape[0] for name, shape in declared.items()}
-    unifier = _Unifier(assignments, declared, matrices, vectors, origin, labels, preparing)
+    of_x = next((size for size in declared.get("x", ()) if has_axes(size)), INPUT)
+    labels = dict.fromkeys(following, of_x) | {name: shape[0] for name, shape in declared.items()}
+    unifier = _Unifier(assignments, declared, matrices, vectors, origin, labels, preparing, inputs)
     unifier.assign_all()
     found = unifier.result()
     if not found.tied_by:
@@ -87,7 +94,9 @@ def infer(
         for name, shape in found.shapes.items()
         if ONE in shape
     }
-    apart = _Unifier(assignments, {**ones, **declared}, matrices, vectors, origin, labels, preparing, apart=True)
+    apart = _Unifier(
+        assignments, {**ones, **declared}, matrices, vectors, origin, labels, preparing, inputs, apart=True
+    )
     apart.assign_all()
     return replace(found, shared_matrix=apart.shared_matrix())
 
@@ -107,6 +116,7 @@ class _Unifier:
         origin: Origin,
         states: Mapping[str, str],
         preparing: Preparing,
+        inputs: Collection[str],
         *,
         apart: bool = False,
     ) -> None:
@@ -121,11 +131,14 @@ class _Unifier:
         self._matrices: dict[str, list[tuple[int, int]]] = {name: [] for name in matrices}
         for name in vectors:
             self._vector[name] = self._fresh(declared.get(name, ("",))[0])
-        self._unify(self._vector["x"], self._fresh(INPUT))
+        if not has_axes(*declared.get("x", (INPUT,))):
+            self._unify(self._vector["x"], self._fresh(INPUT))
         classes = Classes(self._one, self._vector, self._fresh, self._unify, self._named, self._same, self._used)
         self._prepared = MatrixSizes(preparing, classes, declared, origin)
         self._prepared.declare()
-        self._axes = AxisSizes(classes, declared, origin, lambda: self._tied_by is not None)
+        own = [each for each in assignments if each.target in preparing.targets]
+        prepared = tuple(name for each in own for name in (each.target, *names(each.expression.node)))
+        self._axes = AxisSizes(classes, declared, origin, lambda: self._tied_by is not None, inputs, prepared)
         self._found: dict[int, int] = {}
         for assignment in assignments:
             if is_next(assignment.target):
@@ -182,18 +195,52 @@ class _Unifier:
 
     def assign_all(self) -> None:
         """Take in the equations."""
-        for number, assignment in enumerate(self._assignments, 1):
-            self._taken = number
-            if assignment.target not in self._preparing.targets:
-                self._axes.begin(assignment)
-                self._assign(assignment)
-        self._axes.end()
+        self._assign_step()
+        if not self._apart:
+            self._axes.end()
         numbers = {assignment.target: number for number, assignment in enumerate(self._assignments, 1)}
 
         def counted(assignment: Assignment) -> None:
             self._taken = numbers[assignment.target]
 
         self._prepared.take(self._assignments, counted)
+
+    def _assign_step(self) -> None:
+        """Take in the equations of the step, in order.
+
+        An equation below may make ``input`` and ``hidden`` one number, and so one axis. So where names have several axes, an
+        equation that does not fit before waits until the others are taken in, with those that read what it assigns if its size
+        is not declared.
+        """
+        waiting: dict[str, tuple[int, Assignment]] = {}
+        fault: CellError | None = None
+        for number, assignment in enumerate(self._assignments, 1):
+            if assignment.target in self._preparing.targets:
+                continue
+            if any(name in waiting and name not in self._vector for name in names(assignment.expression.node)):
+                waiting[assignment.target] = number, assignment
+                continue
+            tied = self._tied_by is not None
+            try:
+                self._take(number, assignment)
+            except CellError as error:
+                if tied or not self._axes:
+                    raise
+                waiting[assignment.target] = number, assignment
+                fault = fault or error
+                if assignment.target in self._declared:
+                    self._vector.setdefault(assignment.target, self._fresh(self._declared[assignment.target][0]))
+        if fault and self._tied_by is None:
+            if self._apart:  # what fits only where a matrix that several vectors share makes two axes one
+                return
+            raise fault
+        for number, assignment in waiting.values():
+            self._take(number, assignment)
+
+    def _take(self, number: int, assignment: Assignment) -> None:
+        self._taken = number
+        self._axes.begin(assignment)
+        self._assign(assignment)
 
     def _assign(self, assignment: Assignment) -> None:
         found = self._size(assignment.expression)
@@ -228,17 +275,18 @@ class _Unifier:
                 self._check_operand(at.parts[0], f"`{kind}` runs over the units of a vector")
                 inner = self._size(at.parts[0])
                 return self._axes.reduced(at, inner) if axis else self._one
-            case VectorCall(kind, _):
+            case VectorCall(kind, _, axis):
                 rule = f"`{kind}` takes a vector"
                 self._check_operand(at.parts[0], rule)
                 size = self._size(at.parts[0])
+                if axis:
+                    self._axes.along(at, size)
+                    return size
                 if self._is_one(size):
                     found = f"`{to_text(at.parts[0].node)}` has size {ONE}"
                     raise self._origin.error(f"{rule}; {found}, one number for all units", at.parts[0].place)
                 if has_axes(self._named(size)):
-                    axes = ", ".join(axes_of(self._named(size)))
-                    found = f"`{to_text(at.parts[0].node)}` has the axes {axes}"
-                    raise self._origin.error(f"{rule}; {found}; reduce it to one axis first", at.parts[0].place)
+                    raise self._origin.error(self._axes.names_no_axis(at, self._named(size)), at.parts[0].place)
                 return size
             case MatVec(matrix, transposed, _):
                 rows, columns = self._used(matrix)
@@ -246,7 +294,9 @@ class _Unifier:
                     rows, columns = columns, rows
                 self._check_operand(at.parts[0], "a matrix takes a vector")
                 inner = self._size(at.parts[0])
-                self._axes.applied(at, columns, inner)
+                acted = self._axes.applied(at, rows, columns, inner)
+                if acted is not None:
+                    return acted
                 if not self._unify(columns, inner):
                     raise self._origin.error(
                         f"`{matrix}{'.T' if transposed else ''}` takes a vector {described_as(self._named(columns))}, but "
@@ -295,15 +345,20 @@ class _Unifier:
         oriented = {
             name: (self._final(rows), self._final(columns)) for name, (rows, columns) in self._prepared.oriented.items()
         }
-        return Sizes(shapes, self._tied_by, oriented=oriented, trees=self._trees() if self._axes else {})
+        acting = {name: shapes[name] for name in self._axes.acting}
+        trees = self._trees(acting) if self._axes else {}
+        shapes |= {name: (size_of([*axes_of(rows), *axes_of(columns)]),) for name, (rows, columns) in acting.items()}
+        return Sizes(shapes, self._tied_by, oriented=oriented, trees=trees, acting=tuple(acting))
 
-    def _trees(self) -> dict[str, Expression]:
+    def _trees(self, acting: Mapping[str, Shape]) -> dict[str, Expression]:
         """The right sides of the step with each `Broadcast`."""
         trees = {}
         for each in self._assignments:
             if each.target not in self._preparing.targets:
                 target = self._final(self._vector[each.target])
-                trees[each.target] = broadcast(each.expression, lambda at: self._final(self._found[id(at)]), target)
+                trees[each.target] = broadcast(
+                    each.expression, lambda at: self._final(self._found[id(at)]), target, acting
+                )
         return trees
 
     def _final(self, size: int) -> str:

@@ -44,6 +44,8 @@ class Variable:
             (``c_t`` before its tanh), empty.
         gradient: whether a step is differentiated by it; an adjoint and a tangent pass over one that says False, and over
             what only such values determine (`held`). A parameter under ``fixed`` says False.
+        matrix: whether its last axis is the columns of a matrix: one that acts on the last axis of values with several axes
+            is a vector with the axes of its rows and columns, and starts as matrices do.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Variable:
     shape: tuple[str, ...]
     of: str = ""
     gradient: bool = True
+    matrix: bool = False
 
 
 @dataclass(frozen=True)

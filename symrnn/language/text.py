@@ -93,7 +93,7 @@ class _Text(Fold[str]):
         return f"{node.kind}({self(node.operand)}{f', {node.axis}' if node.axis else ''})"
 
     def _of_vector(self, node: VectorCall) -> str:
-        return f"{node.kind}({self(node.operand)})"
+        return f"{node.kind}({self(node.operand)}{f', {node.axis}' if node.axis else ''})"
 
     def _of_broadcast(self, node: Broadcast) -> str:
         return self(node.operand)

@@ -94,11 +94,17 @@ class Call:
 
 @dataclass(frozen=True)
 class MatVec:
-    """A linear form: parameter ``matrix`` (or its transpose) times ``operand``; normalised: times a `Name`."""
+    """A linear form: parameter ``matrix`` (or its transpose) times ``operand``; normalised: times a `Name`.
+
+    Of a matrix that acts on the last axis of a value with several axes, here or elsewhere in the step, ``of`` is the size of
+    the operand and ``shape`` the sizes of the matrix. The normal form has no such form: it is a sum of products there.
+    """
 
     matrix: str
     transposed: bool
     operand: Expression
+    of: str = ""
+    shape: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -117,10 +123,15 @@ class Reduce:
 
 @dataclass(frozen=True)
 class VectorCall:
-    """A vector function (``softmax``) of ``operand``: each unit of the result depends on all units. Normalised: of a `Name`."""
+    """A vector function (``softmax``) of ``operand``: each unit of the result depends on all units. Normalised: of a `Name`.
+
+    ``axis`` is the one of several axes that it runs over, and ``of`` is then the size of the operand.
+    """
 
     kind: str
     operand: Expression
+    axis: str = ""
+    of: str = ""
 
 
 @dataclass(frozen=True)
@@ -227,11 +238,11 @@ def rebuild(node: Expression, parts: tuple[Expression, ...]) -> Expression:
         case Negate():
             return Negate(parts[0])
         case MatVec(matrix, transposed, _):
-            return MatVec(matrix, transposed, parts[0])
+            return MatVec(matrix, transposed, parts[0], node.of, node.shape)
         case Reduce(kind, _, axis, of):
             return Reduce(kind, parts[0], axis, of)
-        case VectorCall(kind, _):
-            return VectorCall(kind, parts[0])
+        case VectorCall(kind, _, axis, of):
+            return VectorCall(kind, parts[0], axis, of)
         case Broadcast(_, of, size):
             return Broadcast(parts[0], of, size)
         case Transpose():

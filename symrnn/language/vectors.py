@@ -11,9 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from symrnn.language.axes import SCALAR
 from symrnn.language.reductions import Reduced, Scalars, named_exponentials, shifted_exponentials
-from symrnn.language.tree import Binary, Expression, Name, Reduce, VectorCall
+from symrnn.language.tree import Binary, Expression, Name, VectorCall
 
 
 @dataclass(frozen=True)
@@ -55,8 +54,8 @@ class VectorFunction:
     def _through(vector: Name, weights: Expression, at: Reduced) -> Expression:
         """The Jacobian of the weights, which is its own transpose, times ``vector``."""
         weighted = at.named("weighted", Binary("*", vector, weights), at.size)
-        total = at.named("total", Reduce("sum", weighted), SCALAR)
-        return Binary("*", weights, Binary("-", vector, total))
+        total = at.named("total", at.reduced("sum", weighted), at.left)
+        return Binary("*", weights, Binary("-", vector, at.repeated(total)))
 
 
 def _softmax(vector: Any, scalars: Scalars) -> Any:
@@ -66,7 +65,7 @@ def _softmax(vector: Any, scalars: Scalars) -> Any:
 
 def _softmax_parts(at: Reduced) -> Expression:
     _, powers, total = named_exponentials(at)
-    return Binary("/", powers, total)
+    return Binary("/", powers, at.repeated(total))
 
 
 def _cumsum(vector: Any, scalars: Scalars) -> Any:

@@ -61,8 +61,8 @@ def _written(equation: Equation, system: System, named: Callable[[str, Expressio
             if of and REDUCTIONS[kind].averages:
                 return Binary("/", named("total", at.reduced("sum", at.operand), at.left), SizeOf(axis))
             return whole
-        case VectorCall(kind, Name(operand)) as whole:
-            at = Reduced(Name(operand), Name(equation.target), system.size(operand), named)
+        case VectorCall(kind, Name(operand), axis) as whole:
+            at = Reduced(Name(operand), Name(equation.target), system.size(operand), named, axis)
             vector = VECTORS[kind].made_of
             return vector(at) if vector else whole
         case whole if has_form(whole) and any(isinstance(node, Broadcast) for node in walk(whole)):

@@ -40,6 +40,7 @@ class CellKernels:
         outputs: the size of every output by name; likewise.
         held_inputs: the inputs that have no gradient.
         has_axes: whether a parameter or a state has several axes.
+        has_axes_of_inputs: whether an input has several axes.
         needed: the sizes that a value of the cell has: ``hidden`` is a size of every cell.
     """
 
@@ -48,7 +49,9 @@ class CellKernels:
         self.parameters: dict[str, tuple[str, ...]] = {each.name: each.shape for each in cell.parameters}
         self.fixed = tuple(place for place, each in enumerate(cell.parameters) if not each.gradient)
         self.states: dict[str, str] = {state: cell.size(state) for state in cell.states}
-        self.inputs: dict[str, str] = {"x": INPUT, **{name: cell.size(name) for name in cell.given[1:]}}
+        of_x = cell.size("x") if has_axes(cell.size("x")) else INPUT
+        self.inputs: dict[str, str] = {"x": of_x, **{name: cell.size(name) for name in cell.given[1:]}}
+        self.has_axes_of_inputs = any(map(has_axes, self.inputs.values()))
         self.held_inputs = cell.held_inputs
         pairs = zip(cell.returned, cell.output_values, strict=True)
         self.outputs: dict[str, str] = {name: cell.size(value) for name, value in pairs}

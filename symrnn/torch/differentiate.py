@@ -24,7 +24,7 @@ from symrnn.language.system import ONE
 from symrnn.torch.cell_kernels import CellKernels, kernels_of
 from symrnn.torch.operators import operators_of
 from symrnn.torch.pieces import backward_in_pieces, forward_in_pieces
-from symrnn.torch.shapes import Runs, on_rows
+from symrnn.torch.shapes import Runs, axes_in, on_rows
 from symrnn.torch.stacks import fixed_tensors, restacked, unstacked
 
 COMPILED_DEVICES = ("cpu", "meta")
@@ -91,17 +91,18 @@ def _compiled(kernels: CellKernels) -> Engine:
 def _operations(kernels: CellKernels) -> Engine:
     """The engine of operations of PyTorch: any device, any floating dtype. PyTorch differentiates its infer like any others."""
     module, fixed = kernels.operations, kernels.fixed
-    order, alone = (ONE, *kernels.cell.sizes), len(kernels.inputs) == 1
+    order, parted = (ONE, *kernels.cell.sizes), len(kernels.inputs) > 1 or kernels.has_axes_of_inputs
     parameters, states = [*kernels.parameters.values()], [*kernels.states.values()]
+    given, has_axes = [*kernels.inputs.values()], kernels.has_axes  # `torch.compile` follows no object of ours
 
     def runs_for(sizes: Sequence[int]) -> Runs:
-        """The functions of the module, which part the inputs in a row by their widths, for tensors without named axes."""
+        """The functions of the module, which part the inputs in a row by their axes, for tensors without named axes."""
         forward, infer, backward = module.forward_flat, module.infer_flat, module.backward_flat
         named = dict(zip(order, (1, *sizes), strict=True))
-        if not alone:
-            widths = kernels.input_widths(named)
-            forward, infer, backward = (partial(each, widths=widths) for each in (forward, infer, backward))
-        if kernels.has_axes:
+        if parted:
+            inputs = [axes_in(size, named) for size in given]
+            forward, infer, backward = (partial(each, inputs=inputs) for each in (forward, infer, backward))
+        if has_axes:
             return on_rows((forward, infer, backward), parameters, states, named, fixed)
         return forward, infer, backward
 

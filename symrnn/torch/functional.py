@@ -13,6 +13,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
+from symrnn.language.axes import shape_axes
 from symrnn.language.cellfile import CellLike
 from symrnn.torch.cell_kernels import CellKernels, read_sizes
 from symrnn.torch.differentiate import Differentiable, differentiable
@@ -56,7 +57,7 @@ class CellFunction:
         each, in every argument and result: a state with the axes ``value`` and ``key`` is (B, value, key).
 
         Args:
-            x: (T, B, input).
+            x: (T, B, input), or with an axis for each of its own.
             params: by name, in the shapes that the equations read.
             state: initial states by name; None or a missing one means zeros.
             lengths: (B,) steps of each row, whole numbers from 0 to T; beyond, its state stays and its output is zero.
@@ -72,8 +73,9 @@ class CellFunction:
         """
         kernels = self._function.kernels
         hold_tensor("x", x)
-        if x.ndim != 3:
-            raise ValueError(f"x: expected (T, B, input), found shape {tuple(x.shape)}")
+        axes = shape_axes((kernels.inputs["x"],))
+        if x.ndim != 2 + len(axes):
+            raise ValueError(f"x: expected ({', '.join(('T', 'B', *axes))}), found shape {tuple(x.shape)}")
         _known("params", params, kernels.parameters)
         missing = next((name for name in kernels.parameters if name not in params), None)
         if missing is not None:
@@ -85,7 +87,7 @@ class CellFunction:
         each = {"x": x, **hold_inputs(kernels, x, inputs)}
         sizes = read_sizes(kernels, values, each, given)
         states = fill_states(kernels, x, given, sizes)
-        rows = side_by_side(each)
+        rows = side_by_side(kernels, each, sizes)
         if kernels.has_axes:
             values = level_parameters(values, kernels.parameters.values(), sizes)
         y, final = run(self._function, rows, values, states, sizes, lengths, reverse, threads, checkpoint=checkpoint)
@@ -123,8 +125,8 @@ def hold_inputs(
 
     Args:
         kernels: of the cell.
-        x: (…, input).
-        inputs: (…, size) each, by name; an input has one axis.
+        x: (…, input), or with an axis for each of its own.
+        inputs: (…, size) each, by name; likewise.
         sizes: every size by name, where they are known already.
 
     Raises:
@@ -136,16 +138,16 @@ def hold_inputs(
     if given and not names:
         raise ValueError("inputs: this cell has no input beside x; leave them out")
     _known("inputs", given, dict.fromkeys(names))
-    found = {}
+    found, outer = {}, x.shape[: x.ndim - len(shape_axes((kernels.inputs["x"],)))]
     for name in names:
         if given.get(name) is None:
             raise ValueError(f"inputs: {name!r} is missing; expected {', '.join(names)}")
         hold_tensor(f"inputs[{name!r}]", given[name])
         each = given[name] if given[name].is_floating_point() else given[name].to(x.dtype)
-        size = kernels.inputs[name]
-        width = each.shape[-1] if sizes is None else sizes[size]
-        if each.ndim != x.ndim or each.shape != (*x.shape[:-1], width):
-            wanted = (*x.shape[:-1], size if sizes is None else width)
+        axes = shape_axes((kernels.inputs[name],))
+        own: Sequence[int] = each.shape[len(outer) :] if sizes is None else [sizes[axis] for axis in axes]
+        if len(own) != len(axes) or each.shape != (*outer, *own):
+            wanted = (*outer, *(axes if sizes is None else own))
             raise ValueError(
                 f"inputs[{name!r}]: expected shape ({', '.join(map(str, wanted))}), found {tuple(each.shape)}"
             )
@@ -160,9 +162,12 @@ def hold_inputs(
     return found
 
 
-def side_by_side(inputs: Mapping[str, Tensor]) -> Tensor:
+def side_by_side(kernels: CellKernels, inputs: Mapping[str, Tensor], sizes: Mapping[str, int]) -> Tensor:
     """The inputs in one row, as the kernels take them."""
-    return inputs["x"] if len(inputs) == 1 else torch.cat([*inputs.values()], -1)
+    rows = [*inputs.values()]
+    if kernels.has_axes_of_inputs:
+        rows = level(rows, [kernels.inputs[name] for name in inputs], sizes)
+    return rows[0] if len(rows) == 1 else torch.cat(rows, -1)
 
 
 def outputs_of(kernels: CellKernels, rows: Tensor, sizes: Mapping[str, int]) -> Outputs:

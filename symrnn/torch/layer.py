@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from symrnn.language.axes import axes_of, has_axes
+from symrnn.language.axes import axes_of, has_axes, shape_axes
 from symrnn.language.cellfile import CellLike, load
 from symrnn.language.similar import doubts
 from symrnn.torch.cell_kernels import CellKernels
@@ -85,7 +85,7 @@ class Layer(nn.Module):
 
         Args:
             cell: a `symrnn.Cell`, the name of a bundled one, or the path of a cell file.
-            input_size: numbers in a row of the input.
+            input_size: numbers in a row of the input; not read where it has axes of its own.
             hidden_size: units; not read where every value of the cell has sizes of its own.
             num_layers: layers, each on top of the one before.
             bias: must be True: the biases of a cell are those of its equations.
@@ -163,6 +163,7 @@ class Layer(nn.Module):
         self._order = tuple(kernels.cell.states.index(name) for name in self.states)
         self.threads, self.layout, self.others = threads, layout, dict(sizes)
         first = kernels.sizes(input_size, hidden_size, sizes)
+        self._of_x = axes_in(kernels.inputs["x"], first)
         self.output_size = sum(kernels.output_widths(first))
         _hold_axes(kernels, num_layers, self.bidirectional)
         if num_layers > 1 and len(kernels.outputs) > 1:
@@ -248,7 +249,8 @@ class Layer(nn.Module):
         Where the cell has several outputs, they are returned by name.
 
         Args:
-            x: (T, B, input), (B, T, input) with ``batch_first``, (T, input) for one row, or packed.
+            x: (T, B, input), (B, T, input) with ``batch_first``, (T, input) for one row, or packed; where ``x`` has axes, these
+                in place of input.
             hx: initial states, as they are returned, or by name; None, or a name that is missing, means zeros.
             lengths: (B,) steps of each row, whole numbers from 0 to T: beyond, a state stays and the output is zero.
             inputs: the inputs beside ``x`` by name, where the cell has some: laid out as ``x`` is. Every layer reads them.
@@ -260,11 +262,12 @@ class Layer(nn.Module):
         if isinstance(x, PackedSequence):
             return self._packed(x, hx, lengths, inputs)
         hold_tensor("x", x)
-        if x.ndim not in (2, 3):
-            raise ValueError(f"x: expected three axes, or two for one row, found shape {tuple(x.shape)}")
-        if x.shape[-1] != self.input_size:
-            raise ValueError(f"x: expected {self.input_size} numbers in each row, found shape {tuple(x.shape)}")
-        one = x.ndim == 2
+        outer = x.ndim - len(self._of_x)
+        if outer not in (1, 2):
+            axes = "three axes, or two" if len(self._of_x) == 1 else f"{len(self._of_x) + 2} axes, or one fewer"
+            raise ValueError(f"x: expected {axes} for one row, found shape {tuple(x.shape)}")
+        self._hold_row("x", x)
+        one = outer == 1
         given = {"x": x, **hold_inputs(self._function.kernels, x, inputs, self._sizes[0])}
         if one:
             given = {name: each.unsqueeze(1) for name, each in given.items()}
@@ -289,17 +292,28 @@ class Layer(nn.Module):
         if self.bidirectional:
             raise ValueError("step: a bidirectional layer reads the last step first, so it runs whole sequences alone")
         hold_tensor("x_t", x_t)
-        if x_t.ndim not in (1, 2):
-            raise ValueError(f"x_t: expected (B, input), or (input,) for one row, found shape {tuple(x_t.shape)}")
-        if x_t.shape[-1] != self.input_size:
-            raise ValueError(f"x_t: expected {self.input_size} numbers in each row, found shape {tuple(x_t.shape)}")
+        outer = x_t.ndim - len(self._of_x)
+        if outer not in (0, 1):
+            axes = ", ".join(shape_axes((self._function.kernels.inputs["x"],)))
+            one_row = f"({axes})" if len(self._of_x) > 1 else f"({axes},)"
+            raise ValueError(f"x_t: expected (B, {axes}), or {one_row} for one row, found shape {tuple(x_t.shape)}")
+        self._hold_row("x_t", x_t)
         given = {"x": x_t, **hold_inputs(self._function.kernels, x_t, inputs, self._sizes[0])}
-        one = x_t.ndim == 1
+        one = outer == 0
         rows = {name: each.unsqueeze(0).unsqueeze(0) if one else each.unsqueeze(0) for name, each in given.items()}
         y, final = self._run(rows, self._read_states(hx, rows["x"].shape[1], one), None)
         if one:
             return self._outputs(y[0, 0]), self._as_given([each.squeeze(1) for each in final])
         return self._outputs(y.squeeze(0)), self._as_given(final)
+
+    def _hold_row(self, name: str, x: Tensor) -> None:
+        """Refuse an input whose rows do not fit the parameters."""
+        found = tuple(x.shape[x.ndim - len(self._of_x) :])
+        if found == self._of_x:
+            return
+        if len(self._of_x) == 1:
+            raise ValueError(f"{name}: expected {self.input_size} numbers in each row, found shape {tuple(x.shape)}")
+        raise ValueError(f"{name}: expected the axes {self._of_x} in each row, found shape {tuple(x.shape)}")
 
     def _outputs(self, rows: Tensor) -> Any:
         """The output, or each of several by name: those of all directions side by side."""
@@ -341,7 +355,7 @@ class Layer(nn.Module):
         function = self._function
         for level, sizes in enumerate(self._sizes):
             outputs = []
-            rows = side_by_side({**inputs, "x": x})
+            rows = side_by_side(function.kernels, {**inputs, "x": x}, self._sizes[0])
             for direction in range(self.directions):
                 at = level * self.directions + direction
                 y, final = run(
@@ -411,8 +425,7 @@ class Layer(nn.Module):
         if lengths is not None:
             raise ValueError("lengths: a packed batch has its own; leave them out")
         padded, counts = pad_packed_sequence(x)
-        if padded.shape[-1] != self.input_size:
-            raise ValueError(f"x: expected {self.input_size} numbers in each row, found {padded.shape[-1]}")
+        self._hold_row("x", padded)
         for name, each in (inputs or {}).items():
             if not isinstance(each, PackedSequence):
                 found = type(each).__name__
@@ -431,11 +444,16 @@ class Layer(nn.Module):
 
 
 def _hold_axes(kernels: CellKernels, num_layers: int, bidirectional: bool) -> None:
-    """Refuse layers and directions that would read, or join, outputs with several axes as rows.
+    """Refuse layers and directions that would read, or join, values with several axes as rows.
 
     Raises:
-        ValueError: an output has several axes, and there are several layers or directions.
+        ValueError: an output has several axes, and there are several layers or directions; or ``x`` has, and there are layers.
     """
+    if num_layers > 1 and has_axes(kernels.inputs["x"]):
+        raise ValueError(
+            f"{kernels.cell.name}: num_layers: a layer on top of another reads rows of one axis, and x has the axes "
+            f"{', '.join(axes_of(kernels.inputs['x']))}; take one layer at a time"
+        )
     name = next((name for name, size in kernels.outputs.items() if has_axes(size)), None)
     if name is None or not (bidirectional or num_layers > 1):
         return

@@ -35,7 +35,7 @@ def infer(
 
     Args:
         params: parameters by name, or the result of `pack`.
-        x: (T, B, input).
+        x: (T, B, input), or with an axis for each of its own.
         state: initial states by name, (B, size) each; None or a missing one means zeros.
         lengths: (B,) steps of each row; beyond, its state keeps its value and its output is zero.
         reverse: run each row from its last step to its first; output t stays at index t.
@@ -128,14 +128,19 @@ class _Stream:
 
     def __call__(self, x_t: ArrayLike, inputs: Mapping[str, ArrayLike] | None = None) -> Any:
         x_t, sizes = _real("x_t", np.asarray(x_t)), self._sizes
-        width = sizes.get(_INPUT_SIZE, x_t.shape[-1] if x_t.ndim else 0)
-        if x_t.shape != (self._batch, width):
-            expected = (self._batch, sizes.get(_INPUT_SIZE, "input"))
-            raise ValueError(f"x_t: expected shape {expected}, found {x_t.shape}")
+        if "*" in _INPUT_SIZE:
+            x_t, sizes = _read_x(x_t, sizes, "x_t", 2)
+            if len(x_t) != self._batch:
+                raise ValueError(f"x_t: expected {self._batch} rows, found {len(x_t)}")
+        else:
+            width = sizes.get(_INPUT_SIZE, x_t.shape[-1] if x_t.ndim else 0)
+            if x_t.shape != (self._batch, width):
+                expected = (self._batch, sizes.get(_INPUT_SIZE, "input"))
+                raise ValueError(f"x_t: expected shape {expected}, found {x_t.shape}")
         if _INPUTS or inputs:
             x_t, sizes = _beside(x_t, inputs, sizes)
         if self._x is None:  # no parameter has the number of inputs: the first call gives it
-            self._bind({**sizes, _INPUT_SIZE: width})
+            self._bind(sizes if "*" in _INPUT_SIZE else {**sizes, _INPUT_SIZE: width})
         assert self._x is not None
         self._x[...] = x_t
         status = self._function(*self._arguments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -47,7 +48,7 @@ def forward(
 
     Args:
         params: parameters by name, or the result of `pack`.
-        x: (T, B, input).
+        x: (T, B, input), or with an axis for each of its own.
         state: initial states by name, (B, size) each; None or a missing one means zeros.
         lengths: (B,) steps of each row; beyond, its state keeps its value and its output is zero.
         reverse: run each row from its last step to its first; output t stays at index t.
@@ -150,10 +151,11 @@ class _Stream:
 
     def __call__(self, x_t: ArrayLike, inputs: Mapping[str, ArrayLike] | None = None) -> Any:
         x_t = np.asarray(x_t)
-        if _INPUTS or inputs:
+        in_parts = _INPUTS or inputs or "*" in _INPUT_SIZE
+        if in_parts:
             x_t, sizes = self._read(x_t, inputs)
         if x_t.shape != self._x.shape[1:]:
-            if not (_INPUTS or inputs):
+            if not in_parts:
                 x_t, sizes = self._read(x_t, None)
             self._begin(sizes)  # no parameter has the number of inputs
         self._x[0] = x_t
@@ -164,6 +166,11 @@ class _Stream:
     def _read(self, x_t: np.ndarray, inputs: Mapping[str, ArrayLike] | None) -> tuple[np.ndarray, dict[str, int]]:
         """The inputs of a step side by side, and the sizes."""
         packed = self._packed.sizes
+        if "*" in _INPUT_SIZE:
+            x_t, sizes = _read_x(x_t, packed, "x_t", 2)
+            if len(x_t) != self._batch:
+                raise ValueError(f"x_t: expected {self._batch} rows, found {len(x_t)}")
+            return _beside(x_t, inputs, sizes)
         if x_t.ndim != 2 or len(x_t) != self._batch or x_t.shape[1] != packed.get(_INPUT_SIZE, x_t.shape[1]):
             raise ValueError(
                 f"x_t: expected shape {(self._batch, packed.get(_INPUT_SIZE, 'input'))}, found {x_t.shape}"
@@ -200,9 +207,9 @@ def jvp(
     along = {} if dparams is None else {n: _expect(f"dparams[{n!r}]", a, packed[n].shape) for n, a in dparams.items()}
     x = _array("x", x)
     direction = _direction(x, dx, inputs, dinputs)
-    batch = x.shape[1] if x.ndim == 3 else 0
     others = [*along.values(), *([] if direction is None else [direction])]
     run = _Run(packed, x, state, lengths, reverse, out, inputs, others)
+    batch = run.x.shape[1]
     tangent = run.states(_read_state("dstate", {} if dstate is None else dstate, batch, run.sizes)[0], batch)
     p = _level_params({name: np.ascontiguousarray(array, run.dtype) for name, array in packed.items()}, run.sizes)
     both = dict(run.state)
@@ -226,7 +233,7 @@ def _direction(
     dinputs: Mapping[str, ArrayLike | None] | None,
 ) -> np.ndarray | None:
     """The direction of all inputs that have one, side by side; None for zeros."""
-    one = None if dx is None else _expect("dx", dx, x.shape)
+    one = None if dx is None else _in_rows(_expect("dx", dx, x.shape))
     if not _INPUTS and not dinputs:
         return one
     given: Mapping[str, Any] = {} if dinputs is None else dinputs
@@ -235,11 +242,16 @@ def _direction(
     for name in _NO_GRADIENT:
         if name in given:
             raise ValueError(f"dinputs: {name!r} has no gradient, so it has no tangent; leave it out")
-    parts = [np.zeros_like(x) if one is None else one]
+    parts = [_in_rows(np.zeros_like(x)) if one is None else one]
     for name in (name for name in _INPUTS if name not in _NO_GRADIENT):
         shape = np.shape(values.get(name, 0))
         part = np.zeros(shape) if given.get(name) is None else _expect(f"dinputs[{name!r}]", given[name], shape)
-        parts.append(part.reshape(*part.shape[: x.ndim - 1], -1) if "*" in _INPUTS[name] and part.size else part)
+        parts.append(_in_rows(part))
     # Where an input does not fit, the run says so.
-    fits = all(part.shape[:-1] == x.shape[:-1] for part in parts)
+    fits = all(part.shape[:-1] == x.shape[:2] for part in parts)
     return np.concatenate(parts, axis=-1) if fits else one
+
+
+def _in_rows(array: np.ndarray) -> np.ndarray:
+    """Values of every step and row with one axis, whatever axes they have."""
+    return array.reshape(*array.shape[:2], math.prod(array.shape[2:]))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from templates.python.cell import _INPUT_SIZE, _SHAPES, _STATE_SIZES, DTYPES, FIXED, STATES
-from templates.python.sizes import _axes, _hold_sizes
+from templates.python.sizes import _axes, _hold_sizes, _level
 
 
 def _read_dtype(dtype: DTypeLike) -> np.dtype:
@@ -92,8 +92,10 @@ def _check_params(params: Mapping[str, ArrayLike]) -> tuple[dict[str, np.ndarray
 
 
 def _read_x(x: ArrayLike, sizes: dict[str, int], name: str = "x", ndim: int = 3) -> tuple[np.ndarray, dict[str, int]]:
-    """The input, and the sizes with those that it adds."""
+    """The input in rows, and the sizes with those that it adds."""
     array = _array(name, x)
+    if "*" in _INPUT_SIZE:
+        return _read_axes(name, array, sizes, ndim - 1)
     if array.ndim != ndim:
         expected = "(T, B, input)" if ndim == 3 else "(B, input)"
         raise ValueError(f"{name}: expected {expected}, found shape {array.shape}")
@@ -106,6 +108,19 @@ def _read_x(x: ArrayLike, sizes: dict[str, int], name: str = "x", ndim: int = 3)
     if FIXED:
         _hold_sizes({_INPUT_SIZE: width})
     return array, sizes if _INPUT_SIZE in sizes else {**sizes, _INPUT_SIZE: width}
+
+
+def _read_axes(name: str, array: np.ndarray, sizes: dict[str, int], lead: int) -> tuple[np.ndarray, dict[str, int]]:
+    """An input with several axes, behind those of steps and rows, in rows; and the sizes with those that it adds."""
+    axes, sizes = _INPUT_SIZE.split("*"), dict(sizes)
+    if array.ndim != lead + len(axes):
+        raise ValueError(f"{name}: expected ({', '.join([*'TB'[2 - lead :], *axes])}), found shape {array.shape}")
+    for axis, found in zip(axes, array.shape[lead:], strict=True):
+        if sizes.setdefault(axis, found) != found:
+            told = f"{axis} is {sizes[axis]}, as the parameters have it"
+            raise ValueError(f"{name}: {told}, but {found} by its shape {array.shape}")
+    _hold_sizes(sizes)
+    return _level(array, _INPUT_SIZE, sizes), sizes
 
 
 def _read_state(

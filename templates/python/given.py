@@ -51,7 +51,7 @@ def _side_by_side(array: np.ndarray, of: Mapping[str, str], sizes: Mapping[str, 
 def _inputs_of(rows: np.ndarray, sizes: Mapping[str, int]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """``x``, or its gradient, and those of the other inputs by name."""
     if not _INPUTS:
-        return rows, {}
+        return _shaped(rows, _INPUT_SIZE, sizes), {}
     parts = _columns(rows, sizes)
     return parts.pop("x"), parts
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from templates.python.cell import _DOMAINS, _INIT, _INITIALISERS, _INPUT_IS_HIDDEN, _SHAPES, FIXED
+from templates.python.cell import _DOMAINS, _INIT, _INITIALISERS, _INPUT_IS_HIDDEN, _MATRICES, _SHAPES, FIXED
 
 
 def _axes(size: str, sizes: Mapping[str, int]) -> tuple[int, ...]:
@@ -93,7 +93,7 @@ def _initial_values(
     for name, shape in shapes.items():
         word, *options = _INIT[name].split()
         if word in _INITIALISERS:
-            matrix = len(_SHAPES[name]) == 2
+            matrix = len(_SHAPES[name]) == 2 or name in _MATRICES
             drawn = (math.prod(shape[:-1]), shape[-1]) if matrix else (math.prod(shape),)
             fan_in = shape[-1] if matrix else hidden_size
             try:  # what is given is drawn too: the others do not depend on it

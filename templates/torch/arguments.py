@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from templates.python.cell import _INPUT_SIZE, _SHAPES, _STATE_SIZES, FIXED, STATES
-from templates.python.sizes import _axes, _hold_sizes
+from templates.python.sizes import _axes, _hold_sizes, _level
 
 
 def _tensor(name: str, value: Any) -> Tensor:
@@ -74,8 +74,10 @@ def _read_params(params: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str
 
 
 def _read_x(x: Any, params: Mapping[str, Tensor], sizes: dict[str, int]) -> tuple[Tensor, dict[str, int]]:
-    """The input, and the sizes with those that it adds."""
+    """The input in rows, and the sizes with those that it adds."""
     tensor = _tensor("x", x)
+    if "*" in _INPUT_SIZE:
+        return _read_axes(tensor, params, sizes)
     if tensor.ndim != 3:
         raise ValueError(f"x: expected (T, B, input), found shape {tuple(tensor.shape)}")
     width = sizes.get(_INPUT_SIZE, tensor.shape[-1])
@@ -89,6 +91,22 @@ def _read_x(x: Any, params: Mapping[str, Tensor], sizes: dict[str, int]) -> tupl
     if FIXED:
         _hold_sizes({_INPUT_SIZE: width})
     return tensor, {**sizes, _INPUT_SIZE: width}
+
+
+def _read_axes(x: Tensor, params: Mapping[str, Tensor], sizes: dict[str, int]) -> tuple[Tensor, dict[str, int]]:
+    """An input with several axes, behind those of steps and rows, in rows; and the sizes with those that it adds."""
+    axes, sizes = _INPUT_SIZE.split("*"), dict(sizes)
+    if x.ndim != 2 + len(axes):
+        raise ValueError(f"x: expected ({', '.join(['T', 'B', *axes])}), found shape {tuple(x.shape)}")
+    for axis, found in zip(axes, x.shape[2:], strict=True):
+        if sizes.setdefault(axis, found) != found:
+            told = f"{axis} is {sizes[axis]}, as the parameters have it"
+            raise ValueError(f"x: {told}, but {found} by its shape {tuple(x.shape)}")
+    for other in params.values():
+        _matches("x", x, other)
+        break
+    _hold_sizes(sizes)
+    return _level(x, _INPUT_SIZE, sizes), sizes
 
 
 def _read_state(

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from templates.python.cell import DTYPE
+from templates.python.cell import _INPUT_SIZE, DTYPE
 from templates.python.sizes import _hold_domains, _initial_values
 from templates.torch.arguments import _read_params
 from templates.torch.cell import _forward
@@ -54,7 +54,7 @@ def forward(
 
     Args:
         params: parameters by name, all of one floating dtype and on one device.
-        x: (T, B, input), of that dtype and device.
+        x: (T, B, input), or with an axis for each of its own, of that dtype and device.
         state: initial states by name, (B, size) each; None or a missing one means zeros.
         lengths: (B,) steps of each row; beyond, its state keeps its value and its output is zero.
         reverse: run each row from its last step to its first; output t stays at index t.
@@ -98,8 +98,10 @@ def step(
     Other inputs are (B, size) each; several outputs are returned by name.
     """
     x = torch.as_tensor(x_t)
-    if x.ndim != 2:
-        raise ValueError(f"x_t: expected (B, input), found shape {tuple(x.shape)}")
+    axes = _INPUT_SIZE.split("*")
+    if x.ndim != 1 + len(axes):
+        expected = ", ".join(["B", *axes]) if len(axes) > 1 else "B, input"
+        raise ValueError(f"x_t: expected ({expected}), found shape {tuple(x.shape)}")
     others = None if inputs is None else {name: torch.as_tensor(each)[None] for name, each in inputs.items()}
     y, final = infer(params, x[None], state, inputs=others)
     return {name: each[0] for name, each in y.items()} if isinstance(y, dict) else y[0], final

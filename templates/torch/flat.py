@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,13 +14,22 @@ from templates.torch.run import _Run
 
 
 def _flat_run(
-    params: Sequence[Tensor], x: Tensor, state: Sequence[Tensor], lengths: Any, reverse: bool, widths: Sequence[int]
+    params: Sequence[Tensor],
+    x: Tensor,
+    state: Sequence[Tensor],
+    lengths: Any,
+    reverse: bool,
+    inputs: Sequence[Sequence[int]],
 ) -> _Run:
     given: Mapping[str, Tensor] = dict(zip(STATES, state, strict=False))
     p = dict(zip(_SHAPES, params, strict=True))
-    if not _INPUTS:
+    if not inputs:
         return _Run(p, x, given, lengths, reverse)
-    x, *others = x.split(list(widths), -1)
+    parts = x.split([math.prod(axes) for axes in inputs], -1)
+    x, *others = [
+        part.reshape(*part.shape[:-1], *axes) if len(axes) > 1 else part
+        for part, axes in zip(parts, inputs, strict=True)
+    ]
     return _Run(p, x, given, lengths, reverse, dict(zip(_INPUTS, others, strict=True)))
 
 
@@ -29,7 +39,7 @@ def forward_flat(
     state: Sequence[Tensor],
     lengths: Any,
     reverse: bool,
-    widths: Sequence[int] = (),
+    inputs: Sequence[Sequence[int]] = (),
 ) -> tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, ...]]:
     """Run a sequence: returns outputs, final states, and what `backward_flat` needs.
 
@@ -39,9 +49,9 @@ def forward_flat(
         state: in the order of ``STATES``; none for zeros.
         lengths: as in `forward`.
         reverse: as in `forward`.
-        widths: of each input, where there are several.
+        inputs: the numbers of the axes of each input, where there are several or one has several axes.
     """
-    run = _flat_run(params, x, state, lengths, reverse, widths)
+    run = _flat_run(params, x, state, lengths, reverse, inputs)
     y, final, states, kept = _forward(run.level, run.sizes, run.x, run.state, run.idle, True)
     return run.turned(y), tuple(run.named(final).values()), (*states.values(), *kept.values())
 
@@ -52,10 +62,10 @@ def infer_flat(
     state: Sequence[Tensor],
     lengths: Any,
     reverse: bool,
-    widths: Sequence[int] = (),
+    inputs: Sequence[Sequence[int]] = (),
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """Run a sequence and keep nothing: returns outputs and final states. PyTorch differentiates what it computes."""
-    run = _flat_run(params, x, state, lengths, reverse, widths)
+    run = _flat_run(params, x, state, lengths, reverse, inputs)
     y, final, _, _ = _forward(run.level, run.sizes, run.x, run.state, run.idle, False)
     return run.turned(y), tuple(run.named(final).values())
 
@@ -69,14 +79,14 @@ def backward_flat(
     kept: Sequence[Tensor],
     dy: Tensor,
     dstate: Sequence[Tensor],
-    widths: Sequence[int] = (),
+    inputs: Sequence[Sequence[int]] = (),
 ) -> tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, ...]]:
     """Gradients of the input, of the parameters that are not fixed, and of the initial states.
 
     The first arguments are those of `forward_flat`, and ``kept`` is from it; ``dy`` and ``dstate`` are gradients of the
     outputs and of the final states, none of these for zeros.
     """
-    run = _flat_run(params, x, state, lengths, reverse, widths)
+    run = _flat_run(params, x, state, lengths, reverse, inputs)
     states = dict(zip(STATES, kept, strict=False))
     others = dict(zip(_KEPT, kept[len(STATES) :], strict=True))
     last = run.states(dict(zip(STATES, dstate or [None] * len(STATES), strict=True)))

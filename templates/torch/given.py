@@ -43,7 +43,7 @@ def _beside(
 def _inputs_of(rows: Tensor, sizes: Mapping[str, int]) -> tuple[Tensor, dict[str, Tensor]]:
     """``x``, or its gradient, and those of the other inputs by name."""
     if not _INPUTS:
-        return rows, {}
+        return _shaped(rows, _INPUT_SIZE, sizes), {}
     parts = _side_by_side(rows, {"x": _INPUT_SIZE, **_INPUTS}, sizes)
     return parts.pop("x"), parts
 

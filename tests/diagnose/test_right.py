@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import symrnn
+from symrnn.check.measure import Array
 from symrnn.diagnose.model import Model
 from symrnn.diagnose.passes import gradients
 from symrnn.diagnose.sample import SHAPES, draw
 from tests.families import FIRST_CELLS
 
 from .conftest import PASSES, ROOT, Person, cell_of, layout_of
+
+Given = Mapping[str, Array]
 
 CELLS = (*FIRST_CELLS, *map(str, sorted((ROOT / "tests" / "cells").glob("*.toml"))))
 FUNCTIONS = [
@@ -50,3 +54,36 @@ def test_the_model_without_a_mistake_computes_what_the_kernels_do(cell: str) -> 
     found = gradients(Model(derivation.cell, derivation.adjoint), sample)
     for name, value in {**expected.params, **expected.state, "x": expected.x}.items():
         np.testing.assert_allclose(found[name], value, rtol=1e-11, atol=1e-12)
+
+
+def _of_memory(
+    params: Given, cache: Given, dstate: Given
+) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
+    """One step back by hand of `S' = a * S + x * k + W.T @ q`, `y = sum(S' * q2, key)`, whose inputs have axes."""
+    dy, q2 = dstate["y"][:, :, None], cache["q2"]
+    delta = dstate["S"] + dy * q2
+    dparams = {"a": (delta * cache["S"]).sum((0, 1)), "W": np.einsum("bhk,bhv->vk", delta, cache["q"])}
+    inputs = {
+        "x": delta * cache["k"][:, None],
+        "k": (delta * cache["x"]).sum(1),
+        "q": delta @ params["W"].T,
+        "q2": dy * cache["S'"],
+    }
+    return dparams, {"S": delta * params["a"]}, inputs
+
+
+def test_gradients_of_inputs_with_axes_are_read() -> None:
+    cell = symrnn.Cell.from_equations(
+        "S' = a * S + x * k + W.T @ q\ny = sum(S' * q2, key)",
+        output="y",
+        sizes={"S": ["head", "key"], "W": ["value", "key"], "x": ["head", "key"], "a": "key"},
+        inputs={"k": "key", "q": ["head", "value"], "q2": ["head", "key"]},
+    )
+    assert symrnn.diagnose(_of_memory, cell).right
+
+    def turned(params: Given, cache: Given, dstate: Given) -> object:
+        dparams, before, inputs = _of_memory(params, cache, dstate)
+        return dparams, before, {**inputs, "k": -inputs["k"]}
+
+    found = symrnn.diagnose(turned, cell)
+    assert [verdict.name for verdict in found.verdicts if verdict.wrong] == ["k"]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import permutations
 
 import pytest
 
+import symrnn
 from symrnn.errors import CellError
 from symrnn.language.axes import Numbers, Spelt, axes_of, beyond, has_axes, shape_axes, size_of, without
 from symrnn.language.cell import Cell
 from symrnn.language.compose import SizeEntry
-from symrnn.language.tree import Broadcast, Reduce, walk
+from symrnn.language.text import to_text
+from symrnn.language.tree import Broadcast, MatVec, Reduce, walk
 
 Sizes = Mapping[str, SizeEntry]
 
@@ -30,6 +33,9 @@ def shapes(text: str, sizes: Sizes, output: str | tuple[str, ...] | None = None)
     ("text", "sizes", "expected"),
     [
         ("S' = a * S + (V @ x) * (K @ x)", {**S, **V, **K}, {"S'": "value key", "a": "value key", "V": "value input"}),
+        ("h' = tanh(h + x)\nS' = a * S + b", {**S, "b": "key"}, {"a": "value key"}),
+        ("S' = a * S\nh' = tanh(h + x)", {"S": ["input", "key"]}, {"a": "hidden key"}),
+        ("h' = tanh(h + x)\nS' = a * S", {"S": ["input", "key"]}, {"a": "hidden key"}),
         ("S' = a * S + b", {**S, "a": "value"}, {"a": "value", "b": "value key"}),
         ("S' = a + b * S", {**S, "a": 1, "b": "key"}, {"a": "1", "b": "key"}),
         ("S' = Q @ x + S", {**S, "Q": ["value", "key", "input"]}, {"Q": "value key input"}),
@@ -108,6 +114,88 @@ def test_an_axis_of_the_input_may_become_one_of_the_hidden_size(text: str) -> No
     assert (found["S'"], found["x"], found["y"]) == ("value hidden", "hidden", "value")
 
 
+ONE_NUMBER = ("S' = 0.5 * S + x", "T' = T + S", "h' = h + x + sum({}, key)")
+
+
+@pytest.mark.parametrize("order", [*permutations(range(3))], ids=str)
+@pytest.mark.parametrize(("of_s", "of_t"), [("input", "hidden"), ("hidden", "input")])
+@pytest.mark.parametrize("several", [True, False], ids=["several", "one"])
+def test_an_equation_below_makes_two_axes_one(order: tuple[int, ...], of_s: str, of_t: str, several: bool) -> None:
+    sizes: Sizes = {"S": [of_s, "key"] if several else of_s, "T": [of_t, "key"]}
+    read = "T'" if order.index(1) < order.index(2) else "T"
+    cell = Cell.from_equations("\n".join(ONE_NUMBER[each].format(read) for each in order), sizes=sizes)
+    assert {name: cell.size(f"{name}'") for name in "STh"} == {
+        "S": "hidden*key" if several else "hidden",
+        "T": "hidden*key",
+        "h": "hidden",
+    }
+    assert cell.input_is_hidden
+
+
+@pytest.mark.parametrize(
+    ("text", "sizes"),
+    [
+        (
+            "m = T + S\nn = m * S\nT' = n\nS' = S\nh' = h + x",
+            {"S": ["input", "key"], "T": ["hidden", "key"], "m": ["hidden", "key"]},
+        ),
+        ("m = W @ S\nS' = S * sum(m)\nh' = h + x", {"S": ["key", "input"], "W": ["value", "hidden"]}),
+        (
+            "m = S + T\nh' = h + x + sum(m, key)\nS' = S\nT' = T",
+            {"S": ["input", "key"], "T": ["hidden", "key"], "m": ["hidden", "key"]},
+        ),
+        ("m = sum(S, input)\nS' = S * m\nh' = h + x", {"S": ["hidden", "key"]}),
+    ],
+)
+def test_what_reads_a_value_waits_with_it(text: str, sizes: Sizes) -> None:
+    cell = Cell.from_equations(text, sizes=sizes)
+    assert cell.input_is_hidden
+    assert not any("input" in size for each in cell.variables for size in each.shape)
+
+
+@pytest.mark.parametrize("order", [*permutations(range(3))], ids=str)
+def test_a_matrix_that_two_vectors_share_makes_two_axes_one(order: tuple[int, ...]) -> None:
+    equations = ("h' = tanh(W @ x + W @ h)", "T' = T + S + a * S", "S' = 0.5 * S")
+    text = "\n".join(equations[each] for each in order)
+    cell = Cell.from_equations(text, sizes={"S": ["input", "key"], "T": ["hidden", "key"]})
+    assert {name: cell.size(name) for name in "STa"} == dict.fromkeys("STa", "hidden*key")
+    assert cell.shared_matrix == "W"
+
+
+def test_axes_that_nothing_makes_one_are_refused_where_they_meet() -> None:
+    text = "h' = h + W @ x\nT' = T + S\nS' = S"
+    with pytest.raises(
+        CellError, match="`T` has the axes hidden, key and `S` has the axes input, key, and no"
+    ) as raised:
+        Cell.from_equations(text, sizes={"S": ["input", "key"], "T": ["hidden", "key"]})
+    assert (raised.value.line, raised.value.column) == (2, 10)
+
+
+def test_another_fault_is_found_behind_what_waits() -> None:
+    text = "T' = T + S\nS' = S\nh' = h + x\ng' = sum(S, key) + sum(S, value)"
+    with pytest.raises(CellError, match="so `value` is no axis of it"):
+        Cell.from_equations(text, sizes={"S": ["input", "key"], "T": ["hidden", "key"]})
+
+
+def test_a_matrix_that_acts_on_an_axis_is_shown_as_it_is_written() -> None:
+    cell = Cell.from_equations(
+        "q = F(S)\nS' = b * S + W.T @ q * previous(k)",
+        sizes={"S": ["head", "key"], "W": ["value", "key"]},
+        define={"F(v)": "tanh(W @ v)"},
+        inputs={"k": ["head", "key"]},
+    )
+    assert [to_text(each.expression) for each in cell.equations] == [
+        "tanh(W @ S)",
+        "b * S + W.T @ q * k_previous",
+        "k",
+    ]
+    assert r"F(v) &= \tanh(W v)" in cell.latex()
+    assert r"S_t &= b \odot S_{t-1} + (W^{\top} q_t) \odot k_{t-1}" in cell.latex()
+    (matrix,) = (each for each in cell.parameters if each.name == "W")
+    assert (matrix.shape, matrix.matrix) == (("value*key",), True)
+    assert not any(isinstance(part, MatVec) for each in cell.normal.equations for part in walk(each.expression))
+
+
 def test_axes_of_the_input_and_of_the_hidden_size_stay_two() -> None:
     with pytest.raises(CellError, match=r"\[sizes\] S: equation 2 makes `input` and `hidden` one number"):
         Cell.from_equations("S' = S * h\nh' = tanh(h + x)", sizes={"S": ["hidden", "input"]})
@@ -148,3 +236,57 @@ def test_sizes_with_axes() -> None:
     for table in (numbers, spelt):
         with pytest.raises(KeyError):
             table["head"]
+
+
+def memory(**more: SizeEntry) -> Cell:
+    """A cell whose input and output have the same axes."""
+    return Cell.from_equations(
+        "S' = tanh(decay * S + x * softmax(k, key))\ny = W.T @ (W @ sum(S' * k, key)) + x",
+        output="y",
+        sizes={"x": ["head", "value"], "S": ["head", "value", "key"], "W": ["rank", "value"], "decay": "key", **more},
+        inputs={"k": ["head", "key"]},
+        init={"W": "orthogonal"},
+    )
+
+
+def test_cells_with_axes_stand_on_one_another() -> None:
+    cell = memory()
+    twice = symrnn.stack([cell, cell])
+    assert {name: twice.size(name) for name in ("S", "l2_S", "k", "l2_k")} == {
+        "S": "head*value*key",
+        "l2_S": "head*value*l2_key",
+        "k": "head*key",
+        "l2_k": "head*l2_key",
+    }
+    assert {each.name: (each.shape, each.matrix) for each in twice.parameters if each.name.endswith("W")} == {
+        "W": (("rank*value",), True),
+        "l2_W": (("l2_rank*value",), True),
+    }
+    assert twice.init["l2_W"] == "orthogonal"
+    with pytest.raises(
+        CellError, match="its output `h` has size hidden, and `x` of the cell above has the axes head, value"
+    ):
+        symrnn.stack(["rnn", cell])
+    with pytest.raises(
+        CellError, match="its output `y` has the axes head, value, and `x` of the cell above has size input"
+    ):
+        symrnn.stack([cell, "rnn"])
+
+
+def test_the_input_is_added_to_an_output_with_its_axes() -> None:
+    added = symrnn.residual(memory())
+    assert added.size(added.output) == "head*value"
+    with pytest.raises(
+        CellError, match="its output `S` has the axes head, value, key, and `x` has the axes head, value"
+    ):
+        symrnn.residual(
+            Cell.from_equations("S' = S + x", sizes={"x": ["head", "value"], "S": ["head", "value", "key"]})
+        )
+    with pytest.raises(
+        CellError, match="`x` has the axes head, value, and a matrix takes a vector; leave projection out"
+    ):
+        symrnn.residual(memory(), projection=True)
+    with pytest.raises(
+        CellError, match="its output `S` has the axes value, input, and `x` has size input; with projection"
+    ):
+        symrnn.residual(Cell.from_equations("S' = S * x", sizes={"S": ["value", "input"]}))

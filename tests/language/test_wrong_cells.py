@@ -464,16 +464,71 @@ WRONG = (
         "matrix of a value with axes",
         "S' = S * x\nm' = W @ S'",
         (4, 6),
-        "`W @` takes a vector; `S'` has the axes value, input; write the sum out, `p = W * S'` and `sum(p, input)`, and "
-        'declare `W = ["rows", "input"]` and `p = ["rows", "value", "input"]` under [sizes]',
+        "`W @` acts on the last axis of what has several, and `S'` has the axes value, input; declare the rows and columns of "
+        '`W` under [sizes], as in `W = ["rows", "input"]`',
         "[sizes]\nS = ['value', 'input']\n",
     ),
     Wrong(
         "matrix of what has axes only below",
         "m' = W @ a\nS' = S * a",
         (3, 6),
-        "`W @` takes a vector; `a` has the axes value, key; write the sum out",
+        '`W @` meets `a` before its axes, value, key, are known; declare `a = ["value", "key"]` and '
+        '`W = ["rows", "key"]` under [sizes]',
         AXES,
+    ),
+    Wrong(
+        "transpose of a value with axes",
+        "m' = W.T @ S\nS' = S",
+        (3, 6),
+        "`W.T @` acts on the last axis of what has several, and `S` has the axes value, key; declare the rows and columns of "
+        '`W` under [sizes], as in `W = ["key", "columns"]`',
+        AXES,
+    ),
+    Wrong(
+        "matrix of another axis",
+        "m' = W @ S\nS' = S",
+        (3, 6),
+        "`W @` acts on the last axis of what has several, and `S` has the axes value, key; `W` takes a value of size input; "
+        "use another matrix",
+        f"{AXES}W = ['hidden', 'input']\n",
+    ),
+    Wrong(
+        "matrix of an axis that is not the last",
+        "m' = sum(W @ S)\nS' = S",
+        (3, 10),
+        "`W` has the axes hidden, value; write the sum out, `p = W * S` and `sum(p, value)`, and declare "
+        '`p = ["hidden", "value", "key"]` under [sizes]',
+        f"{AXES}W = ['hidden', 'value']\n",
+    ),
+    Wrong(
+        "matrix with an axis of the value in its rows",
+        "m' = sum(R @ S)\nS' = S",
+        (3, 10),
+        "`R` has the axes value, hidden, key; write the sum out, `p = R * S` and `sum(p, key)`, and declare "
+        '`p = ["value", "hidden", "key"]` under [sizes]',
+        f"{AXES}R = ['value', 'hidden', 'key']\n",
+    ),
+    Wrong(
+        "matrix of one axis twice",
+        "S' = tanh(W @ S)",
+        (3, 11),
+        "an axis is known by its name, and `W` has `key` in its rows and in its columns; give the rows a name of their own, as "
+        'in `W = ["key_2", "key"]`',
+        f"{AXES}W = ['key', 'key']\n",
+    ),
+    Wrong(
+        "matrix of one row and a value with axes",
+        "S' = S * (W @ S)",
+        (3, 11),
+        "`W` has an axis of size 1; write the sum out, `p = W * S` and `sum(p, key)`, and declare",
+        f"{AXES}W = [1, 'key']\n",
+    ),
+    Wrong(
+        "prepared matrix of a value with axes",
+        "W = 2 * V\nS' = S * sum(W @ S)",
+        (4, 14),
+        "`W` is prepared from parameters, or in their equations; write the sum out, `p = W * S` and `sum(p, key)`, and declare",
+        f"{AXES}W = ['hidden', 'key']\n",
     ),
     Wrong(
         "transpose with axes of rows",
@@ -483,10 +538,42 @@ WRONG = (
         f"{AXES}Q = ['value', 'key', 'input']\n",
     ),
     Wrong(
-        "softmax of axes", "S' = softmax(S)", (3, 14), "`S` has the axes value, key; reduce it to one axis first", AXES
+        "softmax of axes",
+        "S' = softmax(S)",
+        (3, 14),
+        "`softmax` takes a vector; `S` has the axes value, key; name the one that it runs over, as in `softmax(S, key)`",
+        AXES,
     ),
     Wrong(
-        "cumsum of axes", "S' = cumsum(S)", (3, 13), "`S` has the axes value, key; reduce it to one axis first", AXES
+        "softmax over another axis",
+        "S' = softmax(S, head)",
+        (3, 6),
+        "`softmax` runs over an axis of its operand; `S` has the axes value, key, so `head` is no axis of it: write `value` or",
+        AXES,
+    ),
+    Wrong(
+        "softmax over another size",
+        "S' = S\nh' = softmax(h, key)",
+        (4, 6),
+        "`h` has size hidden, so `key` is no axis of it: write `hidden`",
+        AXES,
+    ),
+    Wrong("softmax over two axes", "S' = softmax(S, value, key)", (3, 6), "`softmax` takes 1 argument, found 3", AXES),
+    Wrong("softmax over a number", "S' = softmax(S, 1)", (3, 6), "`softmax` takes 1 argument, found 2", AXES),
+    Wrong("softmax over a value", "S' = softmax(S, x)", (3, 6), "`softmax` takes 1 argument, found 2", AXES),
+    Wrong(
+        "cumsum of axes",
+        "S' = cumsum(S)",
+        (3, 13),
+        "`cumsum` takes a vector; `S` has the axes value, key; it runs over a vector alone, so reduce it to one axis first",
+        AXES,
+    ),
+    Wrong(
+        "cumsum over one of several axes",
+        "S' = cumsum(S, key)",
+        (3, 6),
+        "`S` has the axes value, key; it runs over a vector alone, so reduce it to one axis first",
+        AXES,
     ),
     Wrong("value with axes transposed", "S' = S + S.T", (3, 10), "`S.T` is a matrix; in the step a matrix", AXES),
     Wrong("identity beside axes", "S' = S + eye", (3, 10), "`eye` is a matrix; in the step", AXES),
@@ -540,14 +627,76 @@ WRONG = (
         f"{AXES}Q = ['key', 'key', 'input']\n",
     ),
     Wrong(
-        "input with axes", "h' = W @ x", (6, 1), "[sizes] x: the input has one axis", "[sizes]\nx = ['value', 'key']\n"
+        "input of a size of its own",
+        "h' = W @ x",
+        (6, 1),
+        "[sizes] x: the input has size `input`, `hidden` where the two are one number, or several axes",
+        "[sizes]\nx = 'features'\n",
     ),
     Wrong(
-        "further input with axes",
-        "h' = W @ x + u",
+        "input with an axis twice",
+        "S' = S * x",
         (6, 1),
-        "[inputs] u: expected `input`, `hidden`, the name of another size, or 1;",
-        "[inputs]\nu = ['value', 'key']\n",
+        "[sizes] x: a name has an axis once, found ['key', 'key']",
+        "[sizes]\nx = ['key', 'key']\n",
+    ),
+    Wrong(
+        "further input with an axis twice",
+        "h' = W @ x + sum(u)",
+        (6, 1),
+        "[inputs] u: a name has an axis once, found ['key', 'key']",
+        "[inputs]\nu = ['key', 'key']\n",
+    ),
+    Wrong(
+        "further input with 1 as an axis",
+        "h' = W @ x + sum(u)",
+        (6, 1),
+        "[inputs] u: 1 is no axis; leave it out, found ['key', 1]",
+        "[inputs]\nu = { size = ['key', 1], gradient = false }\n",
+    ),
+    Wrong(
+        "further input with a number as an axis",
+        "h' = W @ x + sum(u)",
+        (6, 1),
+        "[inputs] u: expected `input`, `hidden`, the name of another size, or 1, found 3",
+        "[inputs]\nu = ['key', 3]\n",
+    ),
+    Wrong(
+        "further input with a table as an axis",
+        "h' = W @ x + sum(u)",
+        (6, 3),
+        "[inputs] u: size: expected `input`, `hidden`, the name of another size, or 1, or a list of axes, found ['key', True]",
+        "[inputs]\nu.size = ['key', true]\n",
+    ),
+    Wrong(
+        "further input without axes",
+        "h' = W @ x + sum(u)",
+        (6, 1),
+        "[inputs] u: a vector takes one size, or a list of axes, found []",
+        "[inputs]\nu = []\n",
+    ),
+    Wrong(
+        "further input with axes in another order",
+        "S' = S + u",
+        (3, 10),
+        "`u` has the axes key, value, and meets a value whose axes stand in another order, value, key; declare them in one "
+        'order under [inputs], here `u = ["value", "key"]`',
+        f"{AXES}[inputs]\nu = ['key', 'value']\n",
+    ),
+    Wrong(
+        "state of one axis beside an input with axes",
+        "h' = h + x",
+        (3, 1),
+        '`h\'` has size hidden, but its right side has the axes hidden, tap; declare `h = ["hidden", "tap"]` under [sizes], '
+        "or sum over an axis, as in `sum(…, tap)`",
+        "[sizes]\nx = ['hidden', 'tap']\n",
+    ),
+    Wrong(
+        "axes of an input that become one",
+        "S' = S * x * sum(u)\nh' = h + x",
+        (9, 1),
+        "[inputs] u: equation 2 makes `input` and `hidden` one number, so they are one axis twice",
+        "[sizes]\nS = 'input'\n[inputs]\nu = ['hidden', 'input']\n",
     ),
     Wrong(
         "axes that become one",

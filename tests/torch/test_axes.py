@@ -58,6 +58,19 @@ EVERYTHING = symrnn.Cell.from_equations(
 )
 OWN = {"value": 2, "key": 3}
 
+GIVEN = symrnn.Cell.from_equations(
+    """
+    S' = tanh(a * S + x * k + m * b)
+    y = sum(S', key)
+    """,
+    name="inputs_with_axes",
+    sizes={"x": ("head", "value"), "S": ("head", "value", "key"), "a": ("head", "value", "key"), "b": "value"},
+    inputs={"k": ("head", "key"), "m": {"size": ("head", "value"), "gradient": False}},
+    output="y",
+)
+HEADS = {"head": 2, "value": 3, "key": 5}
+"""The sizes of the cell whose inputs have axes."""
+
 
 def made(name: str, **options: Any) -> Any:
     """A layer whose parameters are far enough from zero for every gradient to be seen."""
@@ -400,3 +413,104 @@ def test_a_parameter_that_changes_before_the_backward_pass_is_an_error() -> None
         layer.W_k_l0.add_(1)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         y.sum().backward()
+
+
+def of_heads(**options: Any) -> Any:
+    torch.manual_seed(0)
+    return home.Layer(GIVEN, 1, 1, **({"dtype": torch.float64} | HEADS | options))
+
+
+def inputs_of_heads(*outer: int) -> dict[str, Any]:
+    torch.manual_seed(1)
+    found = {name: torch.randn(*outer, *axes, dtype=torch.float64) for name, axes in (("x", (2, 3)), ("k", (2, 5)))}
+    return {name: each.requires_grad_() for name, each in found.items()} | {"m": torch.rand(*outer, 2, 3) < 0.5}
+
+
+@pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["whole", "ragged"])
+def test_inputs_with_axes_are_those_of_the_kernels(lengths: Any, engine: str) -> None:
+    layer, run = of_heads(), home.functional(GIVEN)
+    x, *others = inputs_of_heads(STEPS, ROWS).values()
+    inputs = dict(zip("km", others, strict=True))
+    kernels = symrnn.build(GIVEN, "numpy", dtype="float64")
+    arrays = {name: each.detach().numpy() for name, each in inputs.items()}
+    params, how = layer.numpy_params(), {"lengths": None if lengths is None else lengths.numpy()}
+    expected, last, tape = kernels.forward(params, x.detach().numpy(), inputs=arrays, **how)
+    grads = kernels.backward(params, tape, np.ones_like(expected))
+    given = {name: torch.from_numpy(each).requires_grad_() for name, each in params.items()}
+    for y, final in (layer(x, None, lengths, inputs), run(x, given, None, lengths, inputs=inputs)):
+        np.testing.assert_allclose(y.detach(), expected, rtol=1e-11, atol=1e-13)
+        state = final["S"] if isinstance(final, dict) else final[0]
+        np.testing.assert_allclose(state.detach(), last["S"], rtol=1e-11, atol=1e-13)
+        found = torch.autograd.grad(y.sum(), [x, inputs["k"]])
+        for each, array in zip(found, (grads.x, grads.inputs["k"]), strict=True):
+            np.testing.assert_allclose(each, array, rtol=1e-9, atol=1e-11)
+
+
+def test_derivatives_by_inputs_with_axes(engine: str) -> None:
+    layer = of_heads(checkpoint=1)
+    x, k, m = inputs_of_heads(2, 2).values()
+
+    def run(x: Any, k: Any) -> Any:
+        return layer(x, inputs={"k": k, "m": m})[0]
+
+    assert torch.autograd.gradcheck(run, (x, k))
+    assert torch.autograd.gradgradcheck(run, (x, k), atol=1e-4, fast_mode=True)
+    back, ahead = (way(run, argnums=(0, 1))(x.detach(), k.detach()) for way in (torch.func.jacrev, torch.func.jacfwd))
+    torch.testing.assert_close(back, ahead, rtol=1e-9, atol=1e-11)
+    several = torch.stack([x.detach(), 2 * x.detach()])
+    found = torch.func.vmap(run, in_dims=(0, None))(several, k.detach())
+    torch.testing.assert_close(found, torch.stack([run(each, k.detach()) for each in several]))
+
+
+def test_every_way_to_give_inputs_with_axes(engine: str) -> None:
+    layer = of_heads()
+    x, *others = (each.detach() for each in inputs_of_heads(STEPS, ROWS).values())
+    inputs = dict(zip("km", others, strict=True))
+    y, hx = layer(x, inputs=inputs)
+    now = None
+    for t in range(STEPS):
+        y_t, now = layer.step(x[t], now, {name: each[t] for name, each in inputs.items()})
+        torch.testing.assert_close(y_t, y[t])
+    torch.testing.assert_close(now, hx)
+    row = {name: each[:, 1] for name, each in inputs.items()}
+    torch.testing.assert_close(layer(x[:, 1], inputs=row)[0], y[:, 1])
+    torch.testing.assert_close(layer.step(x[0, 1], None, {name: each[0] for name, each in row.items()})[0], y[0, 1])
+    first = of_heads(batch_first=True)
+    turned = {name: each.transpose(0, 1) for name, each in inputs.items()}
+    torch.testing.assert_close(first(x.transpose(0, 1), inputs=turned)[0].transpose(0, 1), y)
+    lengths = torch.tensor([2, 4, 3])
+
+    def packed(each: Any) -> Any:
+        return rnn.pack_padded_sequence(each, lengths, enforce_sorted=False)
+
+    padded, counts = rnn.pad_packed_sequence(
+        layer(packed(x), inputs={n: packed(each) for n, each in inputs.items()})[0]
+    )
+    torch.testing.assert_close(padded, layer(x, lengths=counts, inputs=inputs)[0])
+    compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(compiled(x, inputs=inputs)[0], y)
+    torch._dynamo.reset()
+
+
+def test_inputs_whose_axes_do_not_fit_are_refused() -> None:
+    layer, run = of_heads(), home.functional(GIVEN)
+    x, k, m = (each.detach() for each in inputs_of_heads(STEPS, ROWS).values())
+    params = {name: torch.from_numpy(each) for name, each in layer.numpy_params().items()}
+    with pytest.raises(ValueError, match=r"x: expected 4 axes, or one fewer for one row, found shape \(4, 6\)"):
+        layer(x[:, 0].flatten(1), inputs={"k": k, "m": m})
+    with pytest.raises(ValueError, match=r"x: expected the axes \(2, 3\) in each row, found shape \(4, 3, 3, 2\)"):
+        layer(x.mT, inputs={"k": k, "m": m})
+    with pytest.raises(ValueError, match=r"x_t: expected \(B, head, value\), or \(head, value\) for one row, found"):
+        layer.step(x[0, 0, 0], inputs={"k": k[0], "m": m[0]})
+    with pytest.raises(ValueError, match=r"inputs\['k'\]: expected shape \(4, 3, 2, 5\), found \(4, 3, 10\)"):
+        layer(x, inputs={"k": k.flatten(2), "m": m})
+    with pytest.raises(ValueError, match=r"x: expected \(T, B, head, value\), found shape \(4, 3, 6\)"):
+        run(x.flatten(2), params, inputs={"k": k, "m": m})
+    with pytest.raises(ValueError, match=r"inputs\['m'\]: expected shape \(4, 3, head, value\), found \(4, 3, 6\)"):
+        run(x, params, inputs={"k": k, "m": m.flatten(2)})
+    with pytest.raises(ValueError, match=r"m: head is 2 by a, but its shape is \(3, 2\)"):
+        run(x, params, inputs={"k": k, "m": m.mT})
+    with pytest.raises(
+        ValueError, match="num_layers: a layer on top of another reads rows of one axis, and x has the axes"
+    ):
+        of_heads(num_layers=2)

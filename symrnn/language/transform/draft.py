@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from symrnn.errors import CellError
-from symrnn.language.axes import axes_of, has_axes, shape_axes
+from symrnn.language.axes import shape_axes
 from symrnn.language.cell import Cell
 from symrnn.language.compose import InputEntry, SizeEntry
 from symrnn.language.decimals import Number
@@ -108,21 +108,12 @@ def entry(shape: Sequence[str]) -> SizeEntry:
 def input_entry(variable: Variable) -> InputEntry:
     """An input as ``[inputs]`` has it."""
     size = variable.shape[0]
-    return size if variable.gradient else mask_entry(size)
+    return entry((size,)) if variable.gradient else mask_entry(size)
 
 
 def mask_entry(size: str) -> InputEntry:
     """An input that nothing is differentiated by, as ``[inputs]`` has it."""
-    return {"size": size, "gradient": False}
-
-
-def hold_maskable(change: str, cell: Cell, name: str, size: str, remedy: str) -> None:
-    """Refuse a mask of what has several axes, since a mask is an input."""
-    if has_axes(size):
-        message = (
-            f"`{name}` has the axes {', '.join(axes_of(size))}, and its mask would be an input, which has one axis"
-        )
-        raise refused(change, cell, f"{message}; {remedy}")
+    return {"size": entry((size,)), "gradient": False}
 
 
 def _start(text: str) -> StartEntry:

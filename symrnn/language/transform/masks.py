@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from symrnn.errors import CellError
+from symrnn.language.axes import shape_axes
 from symrnn.language.cell import Cell
 from symrnn.language.cellfile import CellLike, load
 from symrnn.language.given import described
@@ -30,7 +31,7 @@ def masks(
     dtype: str = "float32",
     **sizes: int,
 ) -> Arrays:
-    """Arrays for the inputs of ``cell`` that are masks, each ``(steps, batch, size)``; none for a cell without masks.
+    """Arrays for the inputs of ``cell`` that are masks, each ``(steps, batch, *axes)``; none for a cell without masks.
 
     >>> from symrnn.language.cellfile import load
     >>> drawn = masks(load("rnn+zoneout:0.5+recurrent_dropout"), 20, 3, hidden=8)
@@ -52,13 +53,13 @@ def masks(
         CellError: a size is missing, unknown, or no whole number from 0.
     """
     cell = load(cell)
-    wanted = dict.fromkeys(size for name in cell.masks for size in cell.by_name[name].shape)
+    wanted = dict.fromkeys(axis for name in cell.masks for axis in shape_axes(cell.by_name[name].shape))
     _hold(cell, sizes, wanted)
     rng = np.random.default_rng(seed)
     numbers = {**sizes, ONE: 1}
     found: Arrays = {}
     for name, mask in cell.masks.items():
-        shape = (steps, batch, *(numbers[size] for size in cell.by_name[name].shape))
+        shape = (steps, batch, *(numbers[axis] for axis in shape_axes(cell.by_name[name].shape)))
         found[name] = _drawn(mask, shape, rng, dtype) if training else np.full(shape, mask.mean, dtype)
     return found
 

@@ -13,14 +13,12 @@ from symrnn.language.cell import Cell
 from symrnn.language.decimals import Number
 from symrnn.language.mask import Mask
 from symrnn.language.normalise import expression_size
-from symrnn.language.text import to_text
 from symrnn.language.transform.draft import (
     KEEP_UNITS,
     Transformation,
     draft,
     finished,
     free_names,
-    hold_maskable,
     mask_entry,
     refused,
 )
@@ -92,7 +90,6 @@ class _OperandMasker:
         if not read:
             return node
         size = expression_size(node.operand, self._shapes)
-        hold_maskable(NAME, self._cell, to_text(node.operand), size, "leave it out")
         key = tuple(state for state in self._states if state in read), size
         if key not in self.masks:
             self.masks[key] = self._free.fresh("_".join((STEM, *key[0])))

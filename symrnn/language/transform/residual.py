@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from symrnn.language.axes import axes_of, has_axes
+from symrnn.language.axes import has_axes, has_text
 from symrnn.language.cell import Cell
 from symrnn.language.system import HIDDEN, INPUT
 from symrnn.language.transform.draft import Transformation, draft, entry, finished, free_names, refused
@@ -28,10 +28,14 @@ def with_residual(cell: Cell, /, *, projection: bool | str = False) -> Cell:
         raise refused(NAME, cell, f"{message}; give the cell one `output`")
     (value,) = cell.output_values
     size = cell.size(value)
-    if not projected and size not in (INPUT, HIDDEN):
-        found = f"the axes {', '.join(axes_of(size))}" if has_axes(size) else f"size {size}"
-        message = f"its output `{cell.output}` has {found}, and `x` has size {INPUT}"
-        raise refused(NAME, cell, f"{message}; with projection=true a matrix stands between them")
+    of_x = cell.size("x")
+    fits = size == of_x if has_axes(of_x) else projected or size in (INPUT, HIDDEN)
+    if not fits:
+        message = f"its output `{cell.output}` {has_text(size)}, and `x` {has_text(of_x if has_axes(of_x) else INPUT)}"
+        remedy = "leave it out" if has_axes(of_x) else "with projection=true a matrix stands between them"
+        raise refused(NAME, cell, f"{message}; {remedy}")
+    if projected and has_axes(of_x):
+        raise refused(NAME, cell, f"`x` {has_text(of_x)}, and a matrix takes a vector; leave projection out")
     free = free_names(cell)
     output = free.fresh("y")
     made = draft(cell)

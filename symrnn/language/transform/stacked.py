@@ -12,7 +12,7 @@ from itertools import count
 from typing import TypeVar
 
 from symrnn.errors import CellError
-from symrnn.language.axes import axes_of, has_axes, size_of
+from symrnn.language.axes import axes_of, has_axes, has_text, size_of
 from symrnn.language.cell import Cell
 from symrnn.language.compose import InputEntry, SizeEntry
 from symrnn.language.given import described
@@ -22,7 +22,7 @@ from symrnn.language.text import to_text
 from symrnn.language.transform.draft import Draft, Transformation, draft, entry, finished, input_entry, refused
 from symrnn.language.transform.numbers import read_choice, read_count
 from symrnn.language.transform.recipe import joined_name, written
-from symrnn.language.tree import Call, Constant, Expression, MatVec, Name, Power, Reduce, names, transform
+from symrnn.language.tree import Call, Constant, Expression, MatVec, Name, Power, Reduce, VectorCall, names, transform
 
 Value = TypeVar("Value")
 
@@ -44,13 +44,15 @@ def stacked(cells: Sequence[Cell], /, *, share_hidden: bool | str = False) -> Ce
     number = 1
     for cell in upper:
         number = next(n for n in count(number + 1) if not _has_names(made, f"l{n}_"))
-        layer = _UpperLayer(cell, f"l{number}_", value, size, shared)
         if len(below.returned) > 1:
             message = f"it returns {', '.join(below.returned)}, and the cell above reads one output"
             raise refused(NAME, below, f"{message}; give the cell one `output`")
-        if has_axes(size):
-            message = f"its output `{below.output}` has the axes {', '.join(axes_of(size))}, and the cell above reads one axis"
-            raise refused(NAME, below, f"{message}; give the cell an output of one axis")
+        if len(axes_of(size)) != len(axes_of(cell.size("x"))) and has_axes(size + cell.size("x")):
+            message = (
+                f"its output `{below.output}` {has_text(size)}, and `x` of the cell above {has_text(cell.size('x'))}"
+            )
+            raise refused(NAME, below, f"{message}; give the two as many axes")
+        layer = _UpperLayer(cell, f"l{number}_", value, size, shared)
         made = _joined(made, layer.draft())
         value, size = layer.returned
         below = cell
@@ -93,10 +95,15 @@ class _UpperLayer:
 
     def __init__(self, cell: Cell, prefix: str, below: str, size: str, shared: bool) -> None:
         self._cell, self._prefix, self._below = cell, prefix, below
-        self._sizes = {name: prefix + name for name in cell.sizes} | {ONE: ONE, INPUT: size}
+        of_x = axes_of(cell.size("x"))
+        self._sizes = {name: prefix + name for name in cell.sizes} | {ONE: ONE}
+        if len(of_x) == 1:
+            self._sizes[INPUT] = size
         if shared:
             self._sizes[HIDDEN] = HIDDEN
-        if cell.input_is_hidden:
+        if len(of_x) > 1:
+            self._sizes |= dict(zip(of_x, axes_of(size), strict=True))
+        elif cell.input_is_hidden:
             self._sizes[HIDDEN] = size
         value, wide = _returned(cell)
         self.returned = prefix + value, self._size(wide)
@@ -157,7 +164,7 @@ class _UpperLayer:
                 return Name(self._prefix + name)
             case MatVec(matrix):
                 return replace(node, matrix=self._prefix + matrix)
-            case Reduce(axis=axis) if axis:
+            case Reduce(axis=axis) | VectorCall(axis=axis) if axis:
                 return replace(node, axis=self._sizes.get(axis, axis))
             case Constant(name):
                 return replace(node, name=self._prefix + name)

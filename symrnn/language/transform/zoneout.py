@@ -23,7 +23,6 @@ from symrnn.language.transform.draft import (
     entry,
     finished,
     free_names,
-    hold_maskable,
     mask_entry,
     refused,
     renamed,
@@ -54,14 +53,16 @@ def with_zoneout(cell: Cell, rate: Number | None = None, /, **rates: Number) -> 
         state = target.removesuffix(PRIME)
         equations += [(values[state], found), (target, _mixed(masks[state], state, values[state]))]
     made = draft(cell)
-    shapes = {state: entry(cell.by_name[state].shape) for state in chosen}
+    sizes = {state: entry(cell.by_name[state].shape) for state in chosen}
+    # A right side may have fewer axes than its state, or meet in it alone.
+    sizes |= {values[state]: sizes[state] for state in chosen if has_axes(cell.size(state))}
     texts = {state: number_text(value) for state, value in rates.items()}
     all_texts = (number_text(rate),) if rate is not None else ()
     told = ", ".join([*all_texts, *(f"{state} {text}" for state, text in texts.items())]) or str(DEFAULT)
     made = replace(
         made,
         equations=tuple(equations),
-        sizes={**made.sizes, **{state: shape for state, shape in shapes.items() if shape != HIDDEN}},
+        sizes={**made.sizes, **{name: shape for name, shape in sizes.items() if shape != HIDDEN}},
         inputs={**made.inputs, **{mask: mask_entry(cell.size(state)) for state, mask in masks.items()}},
         masks={**made.masks, **{masks[state]: Mask(number) for state, number in chosen.items()}},
     )
@@ -72,7 +73,7 @@ def _rates(cell: Cell, rate: Number | None, rates: Mapping[str, Number]) -> dict
     """The rate of each state that is zoned out, in the order of the cell.
 
     Raises:
-        CellError: a name is no state, a state has several axes, or a rate is none.
+        CellError: a name is no state, or a rate is none.
     """
     for state in rates:
         if state not in cell.states:
@@ -80,11 +81,6 @@ def _rates(cell: Cell, rate: Number | None, rates: Mapping[str, Number]) -> dict
             raise refused(NAME, cell, f"`{shown(state, 30)}` is not a state{hint}")
     everywhere = DEFAULT if rate is None and not rates else rate
     given = {state: rates.get(state, everywhere) for state in cell.states}
-    able = [state for state in cell.states if not has_axes(cell.size(state + PRIME))]
-    remedy = f"name the states that are to keep units, of {', '.join(able)}" if able else "leave it out"
-    for state, value in given.items():
-        if value is not None:
-            hold_maskable(NAME, cell, state, cell.size(state + PRIME), remedy)
     return {
         state: read_rate(NAME, cell, state if state in rates else "rate", value)
         for state, value in given.items()

@@ -186,7 +186,10 @@ class Notation(Fold[Latex]):
         return self._joined(operator, parentheses(self(node.operand)), "")
 
     def _of_vector(self, node: VectorCall) -> Latex:
-        return self._joined(Latex(VECTORS[node.kind].latex), parentheses(self(node.operand)), "")
+        operator = Latex(VECTORS[node.kind].latex)
+        if node.axis:
+            operator = Latex(rf"{operator}_{{{size_latex(node.axis)}}}")
+        return self._joined(operator, parentheses(self(node.operand)), "")
 
     def _of_broadcast(self, node: Broadcast) -> Latex:
         return self(node.operand)

@@ -12,12 +12,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from symrnn.emit.python_names import size_names
 from symrnn.emit.python_text import INDENT, remark
 from symrnn.emit.source import Marked, block
+from symrnn.language.axes import has_axes
+from symrnn.language.cell import Cell
 from symrnn.language.identifiers import Allocator
 from symrnn.language.system import INPUT, ONE
 from symrnn.plan.program import LAST, LOOP, Direction, Kind, Phase, Stage, Write
 from symrnn.targets.numpy.compile import Compiled
 from symrnn.targets.numpy.ir import StageNodes, buffer
-from symrnn.targets.numpy.names import RESERVED
+from symrnn.targets.numpy.names import INPUTS, RESERVED, SIZE_OF_INPUT
 from symrnn.targets.numpy.printer import Printer
 from symrnn.targets.numpy.scope import DTYPE, ROWS, STEPS, Locals, Scope, bindings
 from symrnn.targets.numpy.side_by_side import given_of
@@ -26,19 +28,20 @@ from symrnn.targets.numpy.weights import Weights
 DEPTH = 1
 
 
-def locals_of(compiled: Compiled, sizes: Sequence[str], values: Mapping[str, str], taken: Sequence[str] = ()) -> Locals:
+def locals_of(compiled: Compiled, cell: Cell, values: Mapping[str, str], taken: Sequence[str] = ()) -> Locals:
     """The names of a function.
 
     Args:
         compiled: the routine that it runs.
-        sizes: of the cell.
+        cell: whose sizes they are.
         values: for each output of the layer, the variable whose value the function returns, or whose gradient it is given.
         taken: names that others have.
     """
     allocator = Allocator((*RESERVED, *taken))
-    letters = {**size_names(sizes, allocator), ONE: ONE}
+    letters = {**size_names(cell.sizes, allocator), ONE: ONE}
+    inputs = SIZE_OF_INPUT if has_axes(cell.size("x")) else INPUTS
     later = frozenset(name for name in compiled.own if _is_later(compiled, name))
-    return Locals(compiled, letters, allocator, later, given_of(compiled.routine, values, allocator))
+    return Locals(compiled, letters, allocator, later, given_of(compiled.routine, values, allocator), inputs)
 
 
 def _is_later(compiled: Compiled, name: str) -> bool:

@@ -77,7 +77,7 @@ def _legend(cell: Cell, names: Sequence[Locals], weights: Weights) -> list[tuple
         for size in cell.sizes
         if size != INPUT or not cell.input_is_hidden
     ]
-    rows += [(name, f"inputs, (T, B, {letters[cell.size(name)]})") for name in cell.given]
+    rows += [(name, f"inputs, {shape('T, B', width([cell.size(name)]), letters=letters)}") for name in cell.given]
     for state in cell.states:
         rows.append(
             (

@@ -163,7 +163,7 @@ def _locals(program: Program, compiled: Compiled, weights: Weights) -> Locals:
     taken = [*weights.once.values(), *(weight.name for weight in weights.found), *input_arguments(routine)]
     pairs = {v.of: v.name for v in routine.system.variables if v.of} if routine is program.tangent else {}
     returned = zip(program.cell.returned, program.cell.output_values, strict=True)
-    found = locals_of(compiled, program.cell.sizes, {name: pairs.get(value, value) for name, value in returned}, taken)
+    found = locals_of(compiled, program.cell, {name: pairs.get(value, value) for name, value in returned}, taken)
     weights.share(found.allocator)
     return found
 

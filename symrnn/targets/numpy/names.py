@@ -11,6 +11,8 @@ from symrnn.plan.size import Count
 
 INPUTS = "x.shape[2]"
 """The local for the letter I, which looks like 1 (pycodestyle E741)."""
+SIZE_OF_INPUT = 'sizes["input"]'
+"""The same where a row of ``x`` has several axes."""
 
 RESERVED = tuple(
     """

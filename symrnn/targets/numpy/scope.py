@@ -18,7 +18,7 @@ from symrnn.plan.program import Kind
 from symrnn.plan.size import Count
 from symrnn.targets.numpy.compile import Compiled, CompiledPhase
 from symrnn.targets.numpy.ir import NEW_CARRY, SCRATCH, Array, Spot
-from symrnn.targets.numpy.names import INPUTS, shape, width
+from symrnn.targets.numpy.names import shape, width
 from symrnn.targets.numpy.side_by_side import Given
 
 STEPS, ROWS, DTYPE = "T", "B", "dtype"
@@ -36,6 +36,7 @@ class Locals:
         allocator: of further locals.
         later: the buffers with rows for one more step, after the last.
         given: inputs, outputs and their gradients.
+        inputs: the size of the input in code.
     """
 
     def __init__(
@@ -45,7 +46,9 @@ class Locals:
         allocator: Allocator,
         later: frozenset[str],
         given: Given,
+        inputs: str,
     ) -> None:
+        self._inputs = inputs
         self.compiled, self.letters, self.allocator, self._later = compiled, letters, allocator, later
         self.used: set[str] = set()
         self.given = given
@@ -95,7 +98,7 @@ class Locals:
 
     def size(self, name: str) -> str:
         """A size in code."""
-        return INPUTS if name == INPUT else self.use(self.letters[name])
+        return self._inputs if name == INPUT else self.use(self.letters[name])
 
     def number(self, count: Count) -> str:
         """A number that depends on sizes, in code."""

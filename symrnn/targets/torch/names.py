@@ -30,17 +30,21 @@ RESERVED = tuple(
 class SizeLocals(Mapping[str, str]):
     """The Python text of every size name; knows which locals the function needs.
 
+    Args:
+        letters: the local of every size name.
+        inputs: the text of the size of the input, whose letter I looks like 1.
+
     Attributes:
         locals: the local of each size name that was asked for.
     """
 
-    def __init__(self, letters: Mapping[str, str]) -> None:
-        self._letters = {**letters, ONE: "1"}
+    def __init__(self, letters: Mapping[str, str], inputs: str) -> None:
+        self._letters, self._inputs = {**letters, ONE: "1"}, inputs
         self.locals: dict[str, str] = {}
 
     def __getitem__(self, size: str) -> str:
-        if size == INPUT:  # the letter I looks like 1
-            return "x.shape[2]"
+        if size == INPUT:
+            return self._inputs
         if has_axes(size):
             return f"({' * '.join(self[axis] for axis in axes_of(size))})"
         if size != ONE:
@@ -69,7 +73,8 @@ class TorchNames:
 
     def __init__(self, program: Program, routine: Routine) -> None:
         self.allocator = Allocator(RESERVED)
-        self.sizes = SizeLocals(size_names(program.cell.sizes, self.allocator))
+        inputs = 'n["input"]' if has_axes(program.cell.size("x")) else "x.shape[2]"
+        self.sizes = SizeLocals(size_names(program.cell.sizes, self.allocator), inputs)
         # The own routine comes last: what one holds for all steps another may compute again at each of its own.
         buffers = [buffer for each in (*program.routines, routine) for buffer in each.buffers]
         self.extents: dict[str, Extent] = {c.value: buffer.extent for buffer in buffers for c in buffer.columns}
