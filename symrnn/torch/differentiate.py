@@ -41,7 +41,7 @@ them: `torch.compile` follows these."""
 
 
 def _compiled(kernels: CellKernels) -> Engine:
-    """The engine of operators over C."""
+    """The engine of operators over C. Where a cell has no parameters, they get ``x``: a package has no empty lists."""
     operators = operators_of(kernels)
     run_forward, run_infer, run_backward = operators.forward, operators.infer, operators.backward
     fixed = kernels.fixed
@@ -54,7 +54,7 @@ def _compiled(kernels: CellKernels) -> Engine:
         state: Sequence[Tensor],
     ) -> tuple[Tensor, ...]:
         places, sizes, *how = call
-        y, final, tape, packed = run_forward(x, params, places, sizes, state, lengths, *how)
+        y, final, tape, packed = run_forward(x, params or (x,), places, sizes, state, lengths, *how)
         return (y, *final, tape, packed)
 
     def infer(
@@ -65,7 +65,7 @@ def _compiled(kernels: CellKernels) -> Engine:
         state: Sequence[Tensor],
     ) -> tuple[Tensor, ...]:
         places, sizes, reverse, threads, _ = call
-        y, final = run_infer(x, params, places, sizes, state, lengths, reverse, threads)
+        y, final = run_infer(x, params or (x,), places, sizes, state, lengths, reverse, threads)
         return (y, *final)
 
     def backward(
@@ -79,11 +79,12 @@ def _compiled(kernels: CellKernels) -> Engine:
         dfinal: Sequence[Tensor],
     ) -> tuple[Tensor | None, ...]:
         (places, sizes, *how), (tape, packed) = call, kept
-        dx, dparams, dstate = run_backward(x, params, places, sizes, tape, packed, dy, dfinal, lengths, *how)
+        given = params or (x,)
+        dx, dparams, dstate = run_backward(x, given, places, sizes, tape, packed, dy, dfinal, lengths, *how)
         if fixed:
             without = fixed_tensors(places, fixed)
             dparams = [None if at in without else each for at, each in enumerate(dparams)]
-        return (dx, *dparams, *dstate)
+        return (dx, *dparams[: len(params)], *dstate)
 
     return forward, infer, backward
 
