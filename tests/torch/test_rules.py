@@ -186,6 +186,43 @@ def test_compiled_in_one_piece_for_every_length(backend: str) -> None:
     torch._dynamo.reset()
 
 
+@pytest.mark.parametrize("checkpoint", [None, 2])
+@pytest.mark.parametrize("ragged", [False, True], ids=["whole", "ragged"])
+def test_lengths_and_rows_become_dynamic(ragged: bool, checkpoint: Any) -> None:
+    """Without ``dynamic=True``: one compilation for the first shape, one each when steps and rows change first, then none."""
+    layer = home.Layer("gru", 5, 7, num_layers=2, checkpoint=checkpoint)
+    counter = pytest.importorskip("torch._dynamo.testing").CompileCounterWithBackend("aot_eager")
+    compiled = torch.compile(layer, fullgraph=True, backend=counter)
+    compilations = []
+    for steps, rows in ((4, 3), (7, 3), (7, 4), (300, 8), (9, 64)):
+        x = torch.randn(steps, rows, 5)
+        lengths = torch.randint(0, steps + 1, (rows,)) if ragged else None
+        y, _ = compiled(x, lengths=lengths)
+        torch.testing.assert_close(y, layer(x, lengths=lengths)[0])
+        y.sum().backward()
+        compilations.append(counter.frame_count)
+    torch._dynamo.reset()
+    assert compilations == [1, 2, 3, 3, 3]
+
+
+def test_compiled_transformations() -> None:
+    """PyTorch compiles no ``vmap`` over a function with a derivative of its own."""
+    layer, xs = home.Layer("gru", 3, 4, num_layers=2), torch.randn(2, 5, 3, 3)
+    lengths = torch.tensor([[5, 0, 2], [1, 2, 5]])
+    models = [home.RNN(3, 4) for _ in range(3)]
+    params, _ = torch.func.stack_module_state(models)
+
+    def mapped() -> tuple[Any, Any]:
+        y = torch.func.vmap(lambda x, steps: layer(x, lengths=steps)[0])(xs, lengths)
+        return y, torch.func.vmap(lambda p: torch.func.functional_call(models[0], p, (xs[0],))[0])(params)
+
+    with torch.no_grad():
+        torch.testing.assert_close(torch.compile(mapped, fullgraph=True, backend="aot_eager")(), mapped())
+    grad = torch.func.grad(lambda x: layer(x)[0].square().sum())
+    torch.testing.assert_close(torch.compile(grad, fullgraph=True, backend="aot_eager")(xs[0]), grad(xs[0]))
+    torch._dynamo.reset()
+
+
 def test_exported_and_packaged(tmp_path: Path) -> None:
     layer = home.LSTM(5, 7).eval()
     steps, rows = torch.export.Dim("steps", min=2, max=64), torch.export.Dim("rows", min=2, max=64)
@@ -355,15 +392,26 @@ def test_the_number_of_threads_is_that_of_pytorch() -> None:
         assert team._last != last
 
 
-def test_deterministic_mode() -> None:
-    layer, x = home.Layer("gru", 5, 7), torch.randn(4, 3, 5)
+@pytest.mark.parametrize("lengths", [None, [4, 0, 2]], ids=["whole", "ragged"])
+def test_deterministic_mode(lengths: Any) -> None:
+    """PyTorch fills new tensors with NaN then: nothing that the kernels leave alone may be read."""
+    layer, x = home.Layer("lstm", 5, 7, num_layers=2, bidirectional=True), torch.randn(4, 3, 5)
+
+    def results() -> list[Any]:
+        layer.zero_grad()
+        given = x.clone().requires_grad_()
+        y, hx = layer(given, lengths=lengths)
+        sum(each.square().sum() for each in (y, *hx)).backward()
+        return [y, *hx, given.grad, *(each.grad for each in layer.parameters())]
+
+    expected = results()
     torch.use_deterministic_algorithms(True)
     try:
-        y, _ = layer(x)
-        y.sum().backward()
-        assert torch.equal(y, layer(x)[0])
+        assert torch.empty(3).isnan().all()
+        found = results()
     finally:
         torch.use_deterministic_algorithms(False)
+    assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
 
 
 WORKERS = """
