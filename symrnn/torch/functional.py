@@ -149,6 +149,9 @@ def hold_inputs(
             raise ValueError(
                 f"inputs[{name!r}]: expected shape ({', '.join(map(str, wanted))}), found {tuple(each.shape)}"
             )
+        kind = x.device.type
+        if kind != "meta" and torch.is_autocast_enabled(kind):  # which computes in float32, whatever came
+            x, each = _widened(x), _widened(each)
         if each.dtype != x.dtype or each.device != x.device:
             raise TypeError(
                 f"inputs[{name!r}]: expected {x.dtype} on {x.device}, as x is, found {each.dtype} on {each.device}; "

@@ -97,7 +97,7 @@ def test_operators_return_no_numbers_for_them(in_c: bool, places: bool) -> None:
     assert operators.in_c is in_c, operators.why_not
     layer = home.Layer(CELL, 5, 7, memory=4, layout="stacked" if places else None)
     tensors = [each.detach() for each in layer._tensors(0, 0)]
-    at = layer._stacks[0].places
+    at = layer._levels[0].stacks.places
     held = [0, 1, 2] if places else [place for place, name in enumerate(kernels.parameters) if name in FIXED]
     x = torch.randn(6, 3, 5)
     for given in (x, x[:0]):
