@@ -334,8 +334,7 @@ class Layer(nn.Module):
             x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)
             if self.dropout and self.training and number + 1 < self.num_layers:
                 x = nn.functional.dropout(x, self.dropout)
-        if len(finals) == 1:
-            return x, [each.unsqueeze(0) for each in finals[0]]
+        # Of one run too: a state that is a view could not be detached in place, as those of `torch.nn` can.
         return x, [torch.stack(each) for each in zip(*finals, strict=True)]
 
     def _read_states(self, hx: States | Mapping[str, Tensor] | None, x: Tensor, one: bool) -> list[Tensor]:

@@ -93,6 +93,23 @@ def test_a_module_of_pytorch_and_ours_agree(kind: str, options: dict[str, Any], 
     compare(theirs, ours, packed)
 
 
+@pytest.mark.parametrize(("kind", "options"), KINDS[:1] + KINDS[2:4], ids=lambda value: str(value))
+def test_states_are_changed_in_place_between_calls(kind: str, options: dict[str, Any]) -> None:
+    theirs, ours = both(kind, **options)
+    x, results = torch.randn(6, 3, 5), []
+    for module in (theirs, ours):
+        hx = module(x[:2])[1]
+        for each in flat(hx):
+            each.detach_()
+        hx = module(x[2:4], hx)[1]
+        for each in flat(hx):
+            each[:, 1] = 0  # a row begins anew
+        y, _ = module(x[4:], hx)
+        y.square().sum().backward()
+        results.append([y, *(each.grad for each in module.parameters())])
+    close(results[1], results[0], 1e-5)
+
+
 def test_initial_parameters_are_those_of_pytorch() -> None:
     for kind, options in KINDS:
         torch.manual_seed(3)
