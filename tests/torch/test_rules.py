@@ -123,6 +123,11 @@ def test_functional_derivatives() -> None:
         jacobian = function(lambda x: run(x, *tensors[1:])[0])(tensors[0])
         again = torch.func.jacrev(lambda x: reference(x, *tensors[1:])[0])(tensors[0])
         torch.testing.assert_close(jacobian, again, rtol=1e-10, atol=1e-12)
+    second = torch.func.hessian(lambda x: loss(reference, x, *tensors[1:]))(tensors[0])
+    assert second.abs().max() > 0.1
+    for outer, inner in ((torch.func.jacfwd, torch.func.jacrev), (torch.func.jacrev, torch.func.jacfwd)):
+        found = outer(inner(lambda x: loss(run, x, *tensors[1:])))(tensors[0])
+        torch.testing.assert_close(found, second, rtol=1e-10, atol=1e-12)
 
 
 def test_forward_mode_keeps_its_tangents() -> None:
@@ -339,8 +344,16 @@ def test_checkpoints_hooks_and_parametrisations() -> None:
     layer = home.LSTM(5, 7, dtype=torch.float64)
     x = torch.randn(4, 3, 5, dtype=torch.float64, requires_grad=True)
     expected = torch.autograd.grad(layer(x)[0].sum(), (x, *layer.parameters()))
-    y = torch.utils.checkpoint.checkpoint(lambda x: layer(x)[0], x, use_reentrant=False)
-    torch.testing.assert_close(torch.autograd.grad(y.sum(), (x, *layer.parameters())), expected)
+    for way in ({"use_reentrant": True}, {"use_reentrant": False}, None):
+        for each in (x, *layer.parameters()):
+            each.grad = None
+        if way:
+            y = torch.utils.checkpoint.checkpoint(lambda x: layer(x)[0], x, **way)
+        else:
+            with torch.autograd.graph.saved_tensors_hooks(lambda kept: kept.numpy().copy(), torch.from_numpy):
+                y = layer(x)[0]
+        y.sum().backward()
+        torch.testing.assert_close([x.grad, *(each.grad for each in layer.parameters())], [*expected])
     seen: list[str] = []
     layer.register_forward_hook(lambda *_: seen.append("forward"))
     layer.register_full_backward_hook(lambda *_: seen.append("backward"))
@@ -374,7 +387,7 @@ def test_a_parametrisation_without_an_inverse_is_named() -> None:
         layer.reset_parameters()
 
 
-def test_the_number_of_threads_is_that_of_pytorch() -> None:
+def test_the_number_of_threads_is_that_of_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
     layer, x = home.LSTM(64, 64), torch.randn(50, 32, 64)
     with torch.no_grad():
         expected = layer(x)[0]
@@ -385,6 +398,14 @@ def test_the_number_of_threads_is_that_of_pytorch() -> None:
             last = team._last
             torch.testing.assert_close(layer(x)[0], expected, rtol=0, atol=0)
             assert team._last == last  # the team of threads was not asked
+            torch.set_num_threads(2)
+            monkeypatch.setenv("SYMRNN_NUM_THREADS", "1")
+            torch.testing.assert_close(layer(x)[0], expected, rtol=0, atol=0)
+            assert team._last == last
+            monkeypatch.setenv("SYMRNN_NUM_THREADS", "few")
+            with pytest.raises(RuntimeError, match="SYMRNN_NUM_THREADS: expected a whole number of at least 1"):
+                layer(x)
+            monkeypatch.delenv("SYMRNN_NUM_THREADS")
         finally:
             torch.set_num_threads(before)
         layer.threads = 2
@@ -459,5 +480,9 @@ def test_gradients_by_what_vmap_maps_go_on_outside() -> None:
     expected = torch.stack([torch.func.grad(lambda x: layer(x)[0].square().sum())(x) for x in xs])
     assert expected.abs().max() > 0.1
     torch.testing.assert_close(found, expected)
+    inner = torch.func.vmap(lambda x: layer(x)[0], in_dims=1, out_dims=1)  # each row is a sequence of its own
+    for grad in (torch.enable_grad, torch.no_grad):
+        with grad():
+            torch.testing.assert_close(torch.func.vmap(inner)(xs), torch.stack([layer(x)[0] for x in xs]))
     with pytest.raises(ValueError, match="the mapped axis has no entries"):
         torch.func.vmap(lambda x: layer(x)[0])(xs[:0])
