@@ -131,6 +131,8 @@ def hold_inputs(
         ValueError: one is unknown or missing, has other steps or rows than ``x``, or requires a gradient that it has not.
         TypeError: one is no tensor, or has another dtype or device than ``x``.
     """
+    if not inputs and len(kernels.inputs) == 1:
+        return {}
     names = [name for name in kernels.inputs if name != "x"]
     given = {} if inputs is None else inputs
     if given and not names:

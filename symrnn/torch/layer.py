@@ -21,9 +21,9 @@ from symrnn.language.similar import doubts
 from symrnn.torch.differentiate import differentiable
 from symrnn.torch.functional import fill_states, hold_inputs, hold_tensor, outputs_of, run, side_by_side
 from symrnn.torch.hidden_states import States, read_states, states_as_given
-from symrnn.torch.levels import Level, levels_of
-from symrnn.torch.options import Options
-from symrnn.torch.packed import packed_as, packed_rows, pad
+from symrnn.torch.layer_options import LayerOptions
+from symrnn.torch.levels import LayerLevel, levels_of
+from symrnn.torch.packed_batches import packed_as, packed_rows, pad
 from symrnn.torch.stacks import unstacked
 
 _SEEDS = 1 << 31
@@ -105,7 +105,9 @@ class Layer(nn.Module):
             raise ValueError(
                 "bias: the biases of a cell are those of its equations; write it without them, or take LSTM, GRU or RNN"
             )
-        options = Options(num_layers, batch_first, dropout, bidirectional, device, dtype, threads, checkpoint, layout)
+        options = LayerOptions(
+            num_layers, batch_first, dropout, bidirectional, device, dtype, threads, checkpoint, layout
+        )
         self._build(cell, input_size, hidden_size, options, sizes)
 
     def _build(
@@ -113,7 +115,7 @@ class Layer(nn.Module):
         cell: CellLike,
         input_size: int,
         hidden_size: int,
-        options: Options,
+        options: LayerOptions,
         sizes: Mapping[str, int],
         left_out: Sequence[str] = (),
         order: Sequence[str] = (),
@@ -146,7 +148,7 @@ class Layer(nn.Module):
                 self._add_tensors(level, names, options)
         self.reset_parameters()
 
-    def _add_tensors(self, level: Level, names: Sequence[str], options: Options) -> None:
+    def _add_tensors(self, level: LayerLevel, names: Sequence[str], options: LayerOptions) -> None:
         """Make the tensors of one run; those of fixed parameters are buffers."""
         stacks = level.stacks
         for name, (stack, shape) in zip(names, stacks.tensors.items(), strict=True):
@@ -334,7 +336,8 @@ class Layer(nn.Module):
             x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)
             if self.dropout and self.training and number + 1 < self.num_layers:
                 x = nn.functional.dropout(x, self.dropout)
-        # Of one run too: a state that is a view could not be detached in place, as those of `torch.nn` can.
+        if len(finals) == 1:
+            return x, [each.unsqueeze(0) for each in finals[0]]
         return x, [torch.stack(each) for each in zip(*finals, strict=True)]
 
     def _read_states(self, hx: States | Mapping[str, Tensor] | None, x: Tensor, one: bool) -> list[Tensor]:

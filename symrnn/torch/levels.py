@@ -1,7 +1,7 @@
-"""`Level`: one layer of a deep one: the sizes of its cell, and the tensors of its runs by name.
+"""`LayerLevel`: one layer of a deep one: the sizes of its cell, and the tensors of its runs by name.
 
-Reads a cell, sizes and `Options`; returns a `Level` for each layer. Here it is decided whether layers can stand on top of one
-another. Leaves out: the tensors themselves, which `symrnn.torch.Layer` keeps.
+Reads a cell, sizes and `LayerOptions`; returns a `LayerLevel` for each layer. Here it is decided whether layers can stand on
+top of one another. Leaves out: the tensors themselves, which `symrnn.torch.Layer` keeps.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from symrnn.language.axes import axes_of, has_axes
 from symrnn.language.cell import Cell
 from symrnn.torch.cell_kernels import CellKernels
-from symrnn.torch.options import Options
+from symrnn.torch.layer_options import LayerOptions
 from symrnn.torch.shapes import units_in
 from symrnn.torch.stacks import ParameterStacks, stacks_of
 
 
 @dataclass(frozen=True)
-class Level:
+class LayerLevel:
     """One layer of a deep one.
 
     Attributes:
@@ -40,9 +40,9 @@ def levels_of(
     input_size: int,
     hidden_size: int,
     sizes: Mapping[str, int],
-    options: Options,
+    options: LayerOptions,
     left_out: Sequence[str] = (),
-) -> tuple[Level, ...]:
+) -> tuple[LayerLevel, ...]:
     """The layers of a deep one, the first one first.
 
     Args:
@@ -75,10 +75,10 @@ def levels_of(
     )
 
 
-def _level(number: int, stacks: ParameterStacks, sizes: Mapping[str, int], directions: int) -> Level:
+def _level(number: int, stacks: ParameterStacks, sizes: Mapping[str, int], directions: int) -> LayerLevel:
     endings = tuple(f"_l{number}{'_reverse' if backward else ''}" for backward in range(directions))
     names = tuple(tuple(name + ending for name in stacks.tensors) for ending in endings)
-    return Level(sizes, stacks, endings, names)
+    return LayerLevel(sizes, stacks, endings, names)
 
 
 def _hold_alike(kernels: CellKernels, first: Mapping[str, int], above: Mapping[str, int]) -> None:
@@ -98,7 +98,7 @@ def _hold_alike(kernels: CellKernels, first: Mapping[str, int], above: Mapping[s
             )
 
 
-def _hold_axes(kernels: CellKernels, options: Options) -> None:
+def _hold_axes(kernels: CellKernels, options: LayerOptions) -> None:
     """Refuse layers and directions that would read, or join, outputs with several axes as rows.
 
     Raises:

@@ -18,7 +18,7 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from symrnn.language.cellfile import CellLike
 from symrnn.torch.layer import Layer
-from symrnn.torch.options import Options
+from symrnn.torch.layer_options import LayerOptions
 
 LAYOUT = "torch"
 CELLS = Path(__file__).with_name("cells")
@@ -37,7 +37,7 @@ class _LikeTorch(Layer):
         input_size: int,
         hidden_size: int,
         bias: bool,
-        options: Options,
+        options: LayerOptions,
         sizes: Mapping[str, int] | None = None,
         order: Sequence[str] = (),
     ) -> None:
@@ -107,7 +107,7 @@ class LSTM(_LikeTorch):
             raise ValueError(f"proj_size: expected a whole number from 0 to below hidden_size, found {proj_size!r}")
         cell: Any = CELLS / "lstm_projected.toml" if proj_size else "lstm"
         sizes = {"projection": proj_size} if proj_size else {}
-        options = Options(num_layers, batch_first, dropout, bidirectional, device, dtype, threads, checkpoint)
+        options = LayerOptions(num_layers, batch_first, dropout, bidirectional, device, dtype, threads, checkpoint)
         super().__init__(cell, input_size, hidden_size, bias, options, sizes, ("h", "c"))
         self.proj_size = proj_size
 
@@ -131,7 +131,7 @@ class GRU(_LikeTorch):
         checkpoint: int | None = None,
     ) -> None:
         """Make the layer; the arguments are those of `LSTM`."""
-        options = Options(num_layers, batch_first, dropout, bidirectional, device, dtype, threads, checkpoint)
+        options = LayerOptions(num_layers, batch_first, dropout, bidirectional, device, dtype, threads, checkpoint)
         super().__init__("gru_reset_after", input_size, hidden_size, bias, options)
 
 
@@ -162,7 +162,7 @@ class RNN(_LikeTorch):
         cells: dict[str, Any] = {"tanh": "rnn", "relu": CELLS / "rnn_relu.toml"}
         if nonlinearity not in cells:
             raise ValueError(f"nonlinearity: expected {' or '.join(cells)}, found {nonlinearity!r}")
-        options = Options(num_layers, batch_first, dropout, bidirectional, device, dtype, threads, checkpoint)
+        options = LayerOptions(num_layers, batch_first, dropout, bidirectional, device, dtype, threads, checkpoint)
         super().__init__(cells[nonlinearity], input_size, hidden_size, bias, options)
         self.nonlinearity = nonlinearity
 

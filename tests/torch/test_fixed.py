@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch")
 home = pytest.importorskip("symrnn.torch")
 
 from symrnn.torch.cell_kernels import kernels_of  # noqa: E402  # after what skips without PyTorch
-from symrnn.torch.differentiate import _compiled, _operations  # noqa: E402
+from symrnn.torch.engines import compiled_engine, operations_engine  # noqa: E402
 from symrnn.torch.operators import register  # noqa: E402
 
 pytestmark = [  # PyTorch's own
@@ -110,7 +110,7 @@ def test_operators_return_no_numbers_for_them(in_c: bool, places: bool) -> None:
         assert all(each.shape == tensors[p].shape for p, each in enumerate(grads) if p not in held)
 
 
-@pytest.mark.parametrize("make", [_compiled, _operations])
+@pytest.mark.parametrize("make", [compiled_engine, operations_engine])
 def test_engines_say_that_they_have_no_gradient(make: Any) -> None:
     kernels, (x, params) = kernels_of(CELL), drawn()
     forward, _, backward = make(kernels)

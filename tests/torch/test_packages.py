@@ -125,6 +125,30 @@ def test_a_layer_of_every_kind_is_exported_and_packaged(trained: bool, tmp_path:
         assert done.returncode == 0, done.stderr
 
 
+def test_an_exported_program_learns() -> None:
+    """Without a derivative of the operator, gradients were missing there, with a warning alone."""
+    torch.manual_seed(0)
+    every = Every().double()
+
+    def given() -> list[Any]:
+        x, lengths, k, decay, gate, h = drawn(4, 3)
+        x, k, decay, h = (each.double().requires_grad_() for each in (x, k, decay, h))
+        return [x, lengths, k, decay, gate.double(), h]
+
+    module, results = torch.export.export(every, tuple(given())).module(), []
+    for run in (module, every):
+        arguments = given()
+        outputs = torch.utils._pytree.tree_leaves(run(*arguments))
+        loss = sum((each * torch.linspace(-1, 1, each.numel()).reshape(each.shape)).sum() for each in outputs)
+        inputs = [each for each in arguments if each.requires_grad]
+        inputs += [each for _, each in sorted(run.named_parameters())]
+        grads = torch.autograd.grad(loss, inputs, create_graph=True)
+        penalty = sum(each.square().sum() for each in grads if each.requires_grad)
+        results.append([loss, *grads, *torch.autograd.grad(penalty, inputs, allow_unused=True)])
+    for found, expected in zip(*results, strict=True):
+        torch.testing.assert_close(found, expected)
+
+
 @pytest.mark.parametrize("in_c", [True, False], ids=["C", "ctypes"])
 def test_what_packages_pass_for_empty_lists(in_c: bool) -> None:
     """None for the places of parameters; and a cell without parameters gets a tensor that is not read."""

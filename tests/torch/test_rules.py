@@ -319,6 +319,15 @@ def test_gradients_that_are_expanded_or_missing() -> None:
     torch.testing.assert_close(x.grad, by_ones)
 
 
+def test_the_older_vmap_is_refused() -> None:
+    """It maps a backward pass alone, and knows no operators but PyTorch's; ``torch.func.jacrev`` is the newer one."""
+    layer, x = home.Layer("gru", 2, 3), torch.randn(3, 2, 2)
+    with pytest.raises(RuntimeError, match="Batching rule not implemented"):
+        torch.autograd.functional.jacobian(lambda x: layer(x)[0], x, vectorize=True)
+    found = torch.func.jacrev(lambda x: layer(x)[0])(x)
+    torch.testing.assert_close(found, torch.autograd.functional.jacobian(lambda x: layer(x)[0], x))
+
+
 def test_a_parameter_that_changes_before_the_backward_pass_is_an_error() -> None:
     layer = home.LSTM(5, 7)
     y, _ = layer(torch.randn(4, 3, 5))

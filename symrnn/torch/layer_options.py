@@ -1,4 +1,4 @@
-"""`Options`: how a layer is made and run, apart from its cell and the sizes of that.
+"""`LayerOptions`: how a layer is made and run, apart from its cell and the sizes of that.
 
 Reads the arguments of `symrnn.torch.Layer` and of the modules that stand in for PyTorch's; refuses what cannot be. Leaves out:
 sizes, which are checked with the cell (`symrnn.torch.levels`).
@@ -14,7 +14,7 @@ from symrnn.torch.functional import hold_threads, read_checkpoint
 
 
 @dataclass(frozen=True)
-class Options:
+class LayerOptions:
     """Arguments that every layer has, whatever its cell; `symrnn.torch.Layer` describes them.
 
     Raises:
