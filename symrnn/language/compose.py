@@ -281,7 +281,10 @@ class _Composer:
         self._matrices = [name for name in self._parameters if name in matrices or name in self._preparing.matrices]
         for name, assignment in self._targets.items():
             if not is_next(name) and name not in read and name not in returned:
-                raise self._origin.error(f"`{name}` is assigned and never used; use it or remove it", assignment.place)
+                raise self._origin.error(
+                    f"`{name}` is assigned and never used; use it, name it under `output`, or remove it",
+                    assignment.place,
+                )
         for name in self._inputs[1:]:
             if name not in read:
                 raise self._origin.entry_error(

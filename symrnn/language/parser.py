@@ -57,7 +57,10 @@ LARGEST = Fraction("3.4e38")
 _REFUSED = {
     ast.Attribute: "the only attribute is `.T`, of a matrix, as in `W.T @ v`",
     ast.Compare: "a comparison is the condition of `where`, as in `where(a < b, c, d)`, and stands nowhere else",
-    ast.Tuple: "an equation has one value on its right side",
+    ast.Tuple: (
+        "an equation has one value on its right side; a matrix times vectors one after the other is `W @ x + U @ h`, a matrix "
+        "for each part"
+    ),
     ast.Starred: "`*` and `**` stand between two operands",
     ast.FloorDiv: "division is written `/`",
 }

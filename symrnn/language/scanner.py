@@ -52,8 +52,12 @@ _REMEDIES = {
     "\\": "to go on in the next line, use parentheses",
     ";": "each equation has a line of its own",
     "^": "a power is written `**`",
-    "[": "there is no indexing: an equation holds for every unit; names have an index in a repeat and in a definition",
+    "[": (
+        "there is no indexing: an equation holds for every unit; names have an index in a repeat and in a definition; a matrix "
+        "times vectors one after the other is `W @ x + U @ h`, a matrix for each part"
+    ),
     "]": "there is no indexing: an equation holds for every unit",
+    "{": "an index is a part of a name, as in `W_xh`; of a state, `h` is the value before the step and `h'` that after it",
     "×": "write `*`, or `@` where a matrix stands in front of it",
     "·": "write `*`, or `@` where a matrix stands in front of it",
     "⋅": "write `*`, or `@` where a matrix stands in front of it",

@@ -94,6 +94,7 @@ PHRASES = {
     "`W.T @ v`": "transpose",
     "`previous(x)`, the input of the step before": "prev previousof lag lagged delay delayed shift shifted",
     "`maximum(a, 0) + p * minimum(a, 0)`, its slope p a parameter": "prelu",
+    "`m * a`, its mask m under [inputs]; behind the name of a cell, `+recurrent_dropout` adds one": "dropout zoneout",
     "`W @ x + U @ h`, a matrix for each part": "concat cat concatenate hstack",
 }
 """What to write, in words, where no formula does."""
@@ -101,7 +102,7 @@ PHRASES = {
 ABSENT = frozenset(
     """
     argmax argmin ceil
-    trunc mod fmod remainder sort cumprod prod product dropout gamma lgamma atan arctan asin arcsin acos
+    trunc mod fmod remainder sort cumprod prod product gamma lgamma atan arctan asin arcsin acos
     arccos atan2 arctan2 inv inverse det trace diag outer kron conv fft sparsemax positive prefer random noise softshrink
     hardshrink threshold rrelu crelu swiglu geglu maxout hardmax
     """.split()  # noqa: SIM905 - words read better without quotation marks

@@ -150,6 +150,13 @@ def read_sizes(
             by, known = told.setdefault(size, (name, number))
             if known != number:
                 raise ValueError(f"{name}: {size} is {known} by {by}, but its shape is {tuple(shape)}")
+    if kernels.cell.input_is_hidden:
+        by, number = told[INPUT]  # of x
+        name, known = told.setdefault(HIDDEN, (by, number))
+        if known != number:
+            raise ValueError(
+                f"{name}: hidden is {known} by {name}, and input is {number} by {by}; the equations force them to be equal"
+            )
     missing = next((size for size in kernels.needed if size not in told), None)
     if missing is not None:
         raise ValueError(f"no parameter has the size {missing!r}; give the initial state")

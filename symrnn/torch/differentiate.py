@@ -1,158 +1,27 @@
 """One cell as a function that PyTorch differentiates: any number of times, under `torch.func`, `vmap` and `torch.compile`.
 
-Reads `CellKernels`; returns a function of tensors (`Sequence`). It has two engines with one interface: the operators over C
-on a CPU, and operations of PyTorch everywhere else. Around an engine stand two functions for autograd: the sequence, whose
-derivative is the derived backward pass; and that pass, whose own derivative comes from the same equations in operations of
-PyTorch. Leaves out: what a person passes (`symrnn.torch.functional`).
+Reads `CellKernels`; returns a function of tensors (`Differentiable`). It chooses the engine (`symrnn.torch.engines`) and what
+PyTorch sees of it: a function for autograd (`symrnn.torch.autograd_functions`), or, where nobody differentiates, the engine
+itself. Leaves out: what a person passes (`symrnn.torch.functional`).
 """
 
 from __future__ import annotations
 
-import math
 import threading
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any, TypeAlias
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.autograd import Function, forward_ad
+from torch.autograd import forward_ad
 
-from symrnn.language.axes import axes_of
 from symrnn.language.cellfile import CellLike
-from symrnn.language.system import ONE
+from symrnn.torch.autograd_functions import functions_of, give_gradient
 from symrnn.torch.cell_kernels import CellKernels, kernels_of
-from symrnn.torch.operators import operators_of
-from symrnn.torch.pieces import backward_in_pieces, forward_in_pieces
-from symrnn.torch.shapes import Runs, axes_in, on_rows
-from symrnn.torch.stacks import fixed_tensors, restacked, unstacked
+from symrnn.torch.engines import compiled_engine, operations_engine
+from symrnn.torch.stacks import fixed_tensors
 
 COMPILED_DEVICES = ("cpu", "meta")
 """Where the operators over C run; on the second, shapes alone."""
-
-
-Call: TypeAlias = tuple[Sequence[int], Sequence[int], bool, int, int]
-"""The numbers of a call: places of parameters in their tensors, sizes of the cell, reverse, threads, checkpoint."""
-
-Engine: TypeAlias = tuple[Callable[..., tuple[Tensor, ...]], ...]
-"""Three functions: forward, which returns outputs, final states and what backward needs; infer, which keeps nothing; and
-backward, which returns gradients of the input, of the parameters and of the initial states. Functions, and no object that has
-them: `torch.compile` follows these."""
-
-
-def _compiled(kernels: CellKernels) -> Engine:
-    """The engine of operators over C."""
-    operators = operators_of(kernels)
-    run_forward, run_infer, run_backward = operators.forward, operators.infer, operators.backward
-    fixed = kernels.fixed
-
-    def forward(
-        x: Tensor,
-        lengths: Tensor | None,
-        call: Call,
-        params: Sequence[Tensor],
-        state: Sequence[Tensor],
-    ) -> tuple[Tensor, ...]:
-        places, sizes, *how = call
-        y, final, tape, packed = run_forward(x, params, places, sizes, state, lengths, *how)
-        return (y, *final, tape, packed)
-
-    def infer(
-        x: Tensor,
-        lengths: Tensor | None,
-        call: Call,
-        params: Sequence[Tensor],
-        state: Sequence[Tensor],
-    ) -> tuple[Tensor, ...]:
-        places, sizes, reverse, threads, _ = call
-        y, final = run_infer(x, params, places, sizes, state, lengths, reverse, threads)
-        return (y, *final)
-
-    def backward(
-        x: Tensor,
-        lengths: Tensor | None,
-        call: Call,
-        params: Sequence[Tensor],
-        state: Sequence[Tensor],
-        kept: Sequence[Tensor],
-        dy: Tensor,
-        dfinal: Sequence[Tensor],
-    ) -> tuple[Tensor | None, ...]:
-        (places, sizes, *how), (tape, packed) = call, kept
-        dx, dparams, dstate = run_backward(x, params, places, sizes, tape, packed, dy, dfinal, lengths, *how)
-        if fixed:
-            without = fixed_tensors(places, fixed)
-            dparams = [None if at in without else each for at, each in enumerate(dparams)]
-        return (dx, *dparams, *dstate)
-
-    return forward, infer, backward
-
-
-def _operations(kernels: CellKernels) -> Engine:
-    """The engine of operations of PyTorch: any device, any floating dtype. PyTorch differentiates its infer like any others."""
-    module, fixed = kernels.operations, kernels.fixed
-    order, parted = (ONE, *kernels.cell.sizes), len(kernels.inputs) > 1 or kernels.has_axes_of_inputs
-    parameters, states = [*kernels.parameters.values()], [*kernels.states.values()]
-    given, has_axes = [*kernels.inputs.values()], kernels.has_axes  # `torch.compile` follows no object of ours
-
-    def runs_for(sizes: Sequence[int]) -> Runs:
-        """The functions of the module, which part the inputs in a row by their axes, for tensors without named axes."""
-        forward, infer, backward = module.forward_flat, module.infer_flat, module.backward_flat
-        named = dict(zip(order, (1, *sizes), strict=True))
-        if parted:
-            inputs = [axes_in(size, named) for size in given]
-            forward, infer, backward = (partial(each, inputs=inputs) for each in (forward, infer, backward))
-        if has_axes:
-            return on_rows((forward, infer, backward), parameters, states, named, fixed)
-        return forward, infer, backward
-
-    def forward(
-        x: Tensor,
-        lengths: Tensor | None,
-        call: Call,
-        params: Sequence[Tensor],
-        state: Sequence[Tensor],
-    ) -> tuple[Tensor, ...]:
-        places, sizes, reverse, _, checkpoint = call
-        run_forward, run_infer, _ = runs_for(sizes)
-        given = unstacked(params, places)
-        if checkpoint:
-            return forward_in_pieces(run_infer, given, x, state, lengths, reverse, checkpoint)
-        y, final, kept = run_forward(given, x, state, lengths, reverse)
-        return (y, *final, *kept)
-
-    def infer(
-        x: Tensor,
-        lengths: Tensor | None,
-        call: Call,
-        params: Sequence[Tensor],
-        state: Sequence[Tensor],
-    ) -> tuple[Tensor, ...]:
-        places, sizes, reverse, _, _ = call
-        y, final = runs_for(sizes)[1](unstacked(params, places), x, state, lengths, reverse)
-        return (y, *final)
-
-    def backward(
-        x: Tensor,
-        lengths: Tensor | None,
-        call: Call,
-        params: Sequence[Tensor],
-        state: Sequence[Tensor],
-        kept: Sequence[Tensor],
-        dy: Tensor,
-        dfinal: Sequence[Tensor],
-    ) -> tuple[Tensor | None, ...]:
-        places, sizes, reverse, _, checkpoint = call
-        run_forward, _, run_backward = runs_for(sizes)
-        given = unstacked(params, places)
-        if checkpoint:
-            pieces = (given, x, lengths, reverse, checkpoint, kept, dy, dfinal, fixed)
-            dx, dparams, dstate = backward_in_pieces(run_forward, run_backward, *pieces)
-        else:
-            dx, dparams, dstate = run_backward(given, x, state, lengths, reverse, kept, dy, dfinal)
-        return (dx, *restacked(dparams, params, places, fixed), *dstate)
-
-    return forward, infer, backward
 
 
 class Differentiable:
@@ -164,14 +33,15 @@ class Differentiable:
 
     def __init__(self, kernels: CellKernels) -> None:
         self.kernels = kernels
-        operations = _operations(kernels)
-        compiled = operations if kernels.compiled is None else _compiled(kernels)
+        operations = operations_engine(kernels)
+        compiled = operations if kernels.compiled is None else compiled_engine(kernels)
         self._states = len(kernels.states)
         self._infer, self._infer_compiled = operations[1], compiled[1]
-        self._sequence = _functions(kernels, operations, operations)
+        self._sequence = functions_of(kernels, operations, operations)
         self._sequence_compiled = self._sequence
         if kernels.compiled is not None:
-            self._sequence_compiled = _functions(kernels, compiled, operations)
+            self._sequence_compiled = functions_of(kernels, compiled, operations)
+            give_gradient(kernels, compiled, operations)
 
     def __call__(
         self,
@@ -254,191 +124,3 @@ def differentiable(cell: CellLike) -> Differentiable:
         if kernels not in _MADE:
             _MADE[kernels] = Differentiable(kernels)
         return _MADE[kernels]
-
-
-Pull: TypeAlias = Callable[[Any, Tensor | None, Sequence[Tensor | None]], tuple[Tensor | None, ...]]
-
-
-def _functions(kernels: CellKernels, engine: Engine, operations: Engine) -> tuple[Any, Any]:
-    """The sequence as a function for autograd, without and with what transformations and `torch.compile` need.
-
-    The first takes 30 µs less at each call. They are made for an engine, because `apply` takes tensors and numbers.
-    """
-    run_forward = engine[0]
-    states = len(kernels.states)
-    pull = _pull(kernels, engine, operations)
-
-    class _Sequence(Function):
-        """All steps. Tensors: parameters, initial states or none. Outputs: y, final states, what is kept."""
-
-        @staticmethod
-        def forward(x: Tensor, lengths: Tensor | None, call: Call, count: int, *tensors: Tensor) -> tuple[Tensor, ...]:
-            return run_forward(x, lengths, call, tensors[:count], tensors[count:])
-
-        @staticmethod
-        def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-            x, lengths, call, count, *tensors = inputs
-            _save(ctx, x, lengths, call, count, tensors, output, states)
-            ctx.mark_non_differentiable(*output[1 + states :])
-
-        @staticmethod
-        def backward(ctx: Any, dy: Tensor | None, *others: Tensor | None) -> tuple[Tensor | None, ...]:
-            return pull(ctx, dy, others[:states])
-
-        @staticmethod
-        def vmap(info: Any, in_dims: tuple[Any, ...], *arguments: Any) -> tuple[Any, Any]:
-            return _one_by_one(_Sequence, info.batch_size, in_dims, arguments)
-
-    class _Plain(Function):
-        """The same, but what is kept is no output."""
-
-        @staticmethod
-        def forward(ctx: Any, x: Tensor, lengths: Tensor | None, call: Call, count: int, *tensors: Tensor) -> Any:
-            output = run_forward(x, lengths, call, tensors[:count], tensors[count:])
-            _save(ctx, x, lengths, call, count, tensors, output, states)
-            return output[: 1 + states]
-
-        @staticmethod
-        def backward(ctx: Any, dy: Tensor | None, *dfinal: Tensor | None) -> tuple[Tensor | None, ...]:
-            return pull(ctx, dy, dfinal)
-
-    return _Plain, _Sequence
-
-
-def _save(
-    ctx: Any,
-    x: Tensor,
-    lengths: Tensor | None,
-    call: Call,
-    count: int,
-    tensors: Sequence[Tensor],
-    output: Sequence[Tensor],
-    states: int,
-) -> None:
-    """Save what the backward pass of a sequence reads."""
-    ctx.call, ctx.count, ctx.inputs, ctx.shape = call, count, len(tensors), output[0].shape
-    # The parameters too, though only packed weights are read: so PyTorch refuses ones that have changed.
-    ctx.save_for_backward(x, lengths, *tensors, *output[1 + states :])
-    ctx.set_materialize_grads(False)
-
-
-def _pull(kernels: CellKernels, engine: Engine, operations: Engine) -> Pull:
-    """The backward pass of a sequence, from what it saved, as a function that can be differentiated itself."""
-    run_backward, fixed = engine[2], kernels.fixed
-    order = (ONE, *kernels.cell.sizes)
-    of_states = tuple(tuple(order.index(axis) - 1 for axis in axes_of(size)) for size in kernels.states.values())
-
-    def zeros(x: Tensor, call: Call) -> list[Tensor]:
-        """A state, or its gradient, of zeros for each."""
-        return [x.new_zeros(x.shape[1], math.prod([call[1][at] for at in axes])) for axes in of_states]
-
-    derived = _derived_pass(run_backward, operations[1], zeros, fixed)
-
-    def pull(ctx: Any, dy: Tensor | None, dfinal: Sequence[Tensor | None]) -> tuple[Tensor | None, ...]:
-        x, lengths, *tensors = ctx.saved_tensors
-        inputs, kept, call = tensors[: ctx.inputs], tensors[ctx.inputs :], ctx.call
-        if dy is None:
-            dy = x.new_zeros(ctx.shape)
-        given: list[Tensor] = []
-        if any(each is not None for each in dfinal):
-            pairs = zip(dfinal, zeros(x, call), strict=True)
-            given = [zero if each is None else each for each, zero in pairs]
-        if torch.is_grad_enabled():  # somebody will differentiate these gradients
-            counts = (ctx.count, ctx.inputs - ctx.count, len(given))
-            found = derived.apply(x, lengths, call, counts, dy, *inputs, *given, *kept)
-            if fixed:
-                left, without = iter(found), [1 + at for at in fixed_tensors(call[0], fixed)]
-                found = tuple(None if at in without else next(left) for at in range(1 + ctx.inputs))
-        else:
-            found = run_backward(x, lengths, call, inputs[: ctx.count], inputs[ctx.count :], kept, dy, given)
-        return (found[0], None, None, None, *found[1 : 1 + ctx.inputs])
-
-    return pull
-
-
-def _derived_pass(
-    run_backward: Callable[..., tuple[Tensor | None, ...]],
-    infer: Callable[..., tuple[Tensor, ...]],
-    zeros: Callable[[Tensor, Call], list[Tensor]],
-    fixed: Sequence[int],
-) -> Any:
-    """The derived backward pass as a function for autograd, whose own derivative goes through operations of PyTorch.
-
-    It returns no gradients of tensors that hold the parameters at the places ``fixed``.
-    """
-
-    class _DerivedPass(Function):
-        """Tensors: dy, parameters, initial states or none, gradients of final states or none, what was kept."""
-
-        @staticmethod
-        def forward(
-            x: Tensor, lengths: Tensor | None, call: Call, counts: tuple[int, int, int], *tensors: Tensor
-        ) -> tuple[Tensor, ...]:
-            params, state, dfinal, kept = _parted(tensors[1:], counts)
-            found = run_backward(x, lengths, call, params, state, kept, tensors[0], dfinal)
-            return tuple(each for each in found if each is not None)
-
-        @staticmethod
-        def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-            x, lengths, ctx.call, ctx.counts, *tensors = inputs
-            read = 1 + sum(ctx.counts)
-            ctx.kept = len(tensors) - read
-            ctx.save_for_backward(x, lengths, *tensors[:read])
-            ctx.set_materialize_grads(False)
-
-        @staticmethod
-        def backward(ctx: Any, *cotangents: Tensor | None) -> tuple[Tensor | None, ...]:
-            x, lengths, *saved = ctx.saved_tensors
-            without = fixed_tensors(ctx.call[0], fixed)
-
-            def gradients(x: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
-                params, state, dfinal, _ = _parted(tensors[1:], ctx.counts)
-                state = state or zeros(x, ctx.call)
-                moving = [each for at, each in enumerate(params) if at not in without]
-
-                def sequence(x: Tensor, *inputs: Tensor) -> tuple[Tensor, ...]:
-                    left = iter(inputs[: len(moving)])
-                    given = [each if at in without else next(left) for at, each in enumerate(params)]
-                    return infer(x, lengths, ctx.call, given, inputs[len(moving) :])
-
-                _, pull = torch.func.vjp(sequence, x, *moving, *state)
-                return tuple(pull((tensors[0], *(dfinal or zeros(x, ctx.call)))))
-
-            results, pull = torch.func.vjp(gradients, x, *saved)
-            filled = [
-                torch.zeros_like(result) if each is None else each
-                for result, each in zip(results, cotangents, strict=True)
-            ]
-            dx, *others = pull(tuple(filled))
-            others = [None if at - 1 in without else each for at, each in enumerate(others)]
-            return (dx, None, None, None, *others, *[None] * ctx.kept)
-
-        @staticmethod
-        def vmap(info: Any, in_dims: tuple[Any, ...], *arguments: Any) -> tuple[Any, Any]:
-            return _one_by_one(_DerivedPass, info.batch_size, in_dims, arguments)
-
-    return _DerivedPass
-
-
-def _parted(tensors: Sequence[Tensor], counts: Sequence[int]) -> tuple[Sequence[Tensor], ...]:
-    """Tensors in parts of these lengths, and the rest."""
-    a, b, c = counts
-    return tensors[:a], tensors[a : a + b], tensors[a + b : a + b + c], tensors[a + b + c :]
-
-
-def _one_by_one(
-    function: Any, count: int, in_dims: Sequence[Any], arguments: Sequence[Any]
-) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
-    """A mapped axis as calls one after the other: each may have parameters of its own."""
-
-    def at(index: int) -> list[Any]:
-        return [
-            each.select(dim, index) if isinstance(each, Tensor) and dim is not None else each
-            for each, dim in zip(arguments, in_dims, strict=True)
-        ]
-
-    if not count:
-        raise ValueError("vmap: the mapped axis has no entries; leave the call out")
-    found = [function.apply(*at(index)) for index in range(count)]
-    stacked = tuple(torch.stack(each) for each in zip(*found, strict=True))
-    return stacked, (0,) * len(stacked)

@@ -118,6 +118,18 @@ def hold_tensor(name: str, value: object) -> None:
         )
 
 
+def hold_row(name: str, x: Tensor, axes: Sequence[int]) -> None:
+    """Refuse an input whose rows have other axes than the parameters are for.
+
+    Raises:
+        ValueError: they have.
+    """
+    if tuple(x.shape[x.ndim - len(axes) :]) == tuple(axes):
+        return
+    expected = f"{axes[0]} numbers" if len(axes) == 1 else f"the axes {tuple(axes)}"
+    raise ValueError(f"{name}: expected {expected} in each row, found shape {tuple(x.shape)}")
+
+
 def hold_inputs(
     kernels: CellKernels, x: Tensor, inputs: Mapping[str, Tensor] | None, sizes: Mapping[str, int] | None = None
 ) -> dict[str, Tensor]:
@@ -133,6 +145,8 @@ def hold_inputs(
         ValueError: one is unknown or missing, has other steps or rows than ``x``, or requires a gradient that it has not.
         TypeError: one is no tensor, or has another dtype or device than ``x``.
     """
+    if not inputs and len(kernels.inputs) == 1:
+        return {}
     names = [name for name in kernels.inputs if name != "x"]
     given = {} if inputs is None else inputs
     if given and not names:
@@ -151,6 +165,9 @@ def hold_inputs(
             raise ValueError(
                 f"inputs[{name!r}]: expected shape ({', '.join(map(str, wanted))}), found {tuple(each.shape)}"
             )
+        kind = x.device.type
+        if kind != "meta" and torch.is_autocast_enabled(kind):  # which computes in float32, whatever came
+            x, each = _widened(x), _widened(each)
         if each.dtype != x.dtype or each.device != x.device:
             raise TypeError(
                 f"inputs[{name!r}]: expected {x.dtype} on {x.device}, as x is, found {each.dtype} on {each.device}; "

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
 
 from symrnn.language.cellfile import CellLike
-from symrnn.torch.functional import read_checkpoint
 from symrnn.torch.layer import Layer
+from symrnn.torch.layer_options import LayerOptions
 
 LAYOUT = "torch"
 CELLS = Path(__file__).with_name("cells")
@@ -27,43 +29,22 @@ _BIASES = ("bias_ih", "bias_hh")
 class _LikeTorch(Layer):
     """A layer whose tensors are those of a module of `torch.nn`, with their initial values."""
 
+    _frames = 4
+
     def __init__(
         self,
         cell: CellLike,
         input_size: int,
         hidden_size: int,
-        num_layers: int,
         bias: bool,
-        batch_first: bool,
-        dropout: float,
-        bidirectional: bool,
-        device: torch.device | str | None,
-        dtype: torch.dtype | None,
-        threads: int | None,
-        checkpoint: int | None,
+        options: LayerOptions,
         sizes: Mapping[str, int] | None = None,
         order: Sequence[str] = (),
     ) -> None:
         nn.Module.__init__(self)
-        read_checkpoint(checkpoint)
-        self.checkpoint = checkpoint
         self.bias = bool(bias)
-        self._build(
-            cell,
-            input_size,
-            hidden_size,
-            num_layers,
-            batch_first,
-            dropout,
-            bidirectional,
-            device,
-            dtype,
-            threads,
-            LAYOUT,
-            sizes or {},
-            () if bias else _BIASES,
-            order,
-        )
+        options = replace(options, layout=LAYOUT)
+        self._build(cell, input_size, hidden_size, options, sizes or {}, () if bias else _BIASES, order)
 
     def reset_parameters(self) -> None:
         """Draw every parameter from up to 1/sqrt(hidden) on both sides of zero, as `torch.nn` does."""
@@ -81,11 +62,7 @@ class _LikeTorch(Layer):
     @property
     def all_weights(self) -> list[list[nn.Parameter]]:
         """The parameters by run."""
-        return [
-            [getattr(self, name + ending) for name in stacks.tensors]
-            for level, stacks in enumerate(self._stacks)
-            for ending in self._endings(level)
-        ]
+        return [[getattr(self, name) for name in names] for level in self._levels for names in level.names]
 
 
 class LSTM(_LikeTorch):
@@ -130,22 +107,8 @@ class LSTM(_LikeTorch):
             raise ValueError(f"proj_size: expected a whole number from 0 to below hidden_size, found {proj_size!r}")
         cell: Any = CELLS / "lstm_projected.toml" if proj_size else "lstm"
         sizes = {"projection": proj_size} if proj_size else {}
-        super().__init__(
-            cell,
-            input_size,
-            hidden_size,
-            num_layers,
-            bias,
-            batch_first,
-            dropout,
-            bidirectional,
-            device,
-            dtype,
-            threads,
-            checkpoint,
-            sizes,
-            ("h", "c"),
-        )
+        options = LayerOptions(num_layers, batch_first, dropout, bidirectional, device, dtype, threads, checkpoint)
+        super().__init__(cell, input_size, hidden_size, bias, options, sizes, ("h", "c"))
         self.proj_size = proj_size
 
 
@@ -168,20 +131,8 @@ class GRU(_LikeTorch):
         checkpoint: int | None = None,
     ) -> None:
         """Make the layer; the arguments are those of `LSTM`."""
-        super().__init__(
-            "gru_reset_after",
-            input_size,
-            hidden_size,
-            num_layers,
-            bias,
-            batch_first,
-            dropout,
-            bidirectional,
-            device,
-            dtype,
-            threads,
-            checkpoint,
-        )
+        options = LayerOptions(num_layers, batch_first, dropout, bidirectional, device, dtype, threads, checkpoint)
+        super().__init__("gru_reset_after", input_size, hidden_size, bias, options)
 
 
 class RNN(_LikeTorch):
@@ -211,20 +162,8 @@ class RNN(_LikeTorch):
         cells: dict[str, Any] = {"tanh": "rnn", "relu": CELLS / "rnn_relu.toml"}
         if nonlinearity not in cells:
             raise ValueError(f"nonlinearity: expected {' or '.join(cells)}, found {nonlinearity!r}")
-        super().__init__(
-            cells[nonlinearity],
-            input_size,
-            hidden_size,
-            num_layers,
-            bias,
-            batch_first,
-            dropout,
-            bidirectional,
-            device,
-            dtype,
-            threads,
-            checkpoint,
-        )
+        options = LayerOptions(num_layers, batch_first, dropout, bidirectional, device, dtype, threads, checkpoint)
+        super().__init__(cells[nonlinearity], input_size, hidden_size, bias, options)
         self.nonlinearity = nonlinearity
 
 
@@ -237,9 +176,15 @@ def from_module(module: nn.Module, *, threads: int | None = None) -> LSTM | GRU 
 
     Raises:
         TypeError: it is another module.
+        ValueError: it is parametrised.
     """
     if not isinstance(module, nn.LSTM | nn.GRU | nn.RNN):
         raise TypeError(f"from_module: expected nn.LSTM, nn.GRU or nn.RNN, found {type(module).__name__}")
+    if is_parametrized(module):
+        raise ValueError(
+            "from_module: the module has parametrisations, whose parameters are not its own; take them off first with "
+            "torch.nn.utils.parametrize.remove_parametrizations, and put them on the new module"
+        )
     like: Tensor = next(module.parameters())
     options: dict[str, Any] = {
         "num_layers": module.num_layers,

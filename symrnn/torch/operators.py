@@ -29,14 +29,17 @@ MOST_THREADS = 1024
 """Of the kernels in C."""
 _LOCK = threading.RLock()
 
+# Packages of AOTInductor call an operator with None in place of an empty list, so ``places`` may be None. A list of tensors may
+# not: PyTorch would not look into it for what tells which kernel to call. So no list of tensors is empty there: see
+# `symrnn.torch.functional.fill_states`, and ``params`` below.
 _RUN = (
-    "Tensor x, Tensor[] params, int[] places, int[] sizes, Tensor[] state, Tensor? lengths, bool reverse, int threads"
+    "Tensor x, Tensor[] params, int[]? places, int[] sizes, Tensor[] state, Tensor? lengths, bool reverse, int threads"
 )
 _SCHEMAS = {
     "forward": f"({_RUN}, int checkpoint) -> (Tensor y, Tensor[] final, Tensor tape, Tensor packed)",
     "infer": f"({_RUN}) -> (Tensor y, Tensor[] final)",
     "backward": (
-        "(Tensor x, Tensor[] params, int[] places, int[] sizes, Tensor tape, Tensor packed, Tensor dy, Tensor[] dstate, "
+        "(Tensor x, Tensor[] params, int[]? places, int[] sizes, Tensor tape, Tensor packed, Tensor dy, Tensor[] dstate, "
         "Tensor? lengths, bool reverse, int threads, int checkpoint) -> (Tensor dx, Tensor[] dparams, Tensor[] dstate)"
     ),
 }
@@ -46,10 +49,10 @@ _SCHEMAS = {
 class CellOperators:
     """The operators of one cell, as PyTorch calls them.
 
-    In all of them, ``params`` and ``places`` are as `symrnn.torch.stacks.unstacked` reads them, ``sizes`` are those of the cell
-    in its own order, ``state`` and ``dstate`` are one tensor for each state or none for zeros, and ``threads`` is 0 for as many
-    as pay, at most `torch.get_num_threads`. Named axes of a value are one axis (`symrnn.torch.shapes`). `backward` returns a
-    tensor without numbers for one that holds fixed parameters.
+    In all of them, ``params`` and ``places`` are as `symrnn.torch.stacks.unstacked` reads them; for a cell without parameters,
+    ``params`` are not read. ``sizes`` are those of the cell in its own order, ``state`` and ``dstate`` are one tensor for each
+    state or none for zeros, and ``threads`` is 0 for as many as pay, at most `torch.get_num_threads`. Named axes of a value are
+    one axis (`symrnn.torch.shapes`). `backward` returns a tensor without numbers for one that holds fixed parameters, or none.
     """
 
     forward: Callable[..., Any]
@@ -109,7 +112,7 @@ class _Calls:
         self,
         x: Tensor,
         params: Sequence[Tensor],
-        places: Sequence[int],
+        places: Sequence[int] | None,
         sizes: Sequence[int],
         state: Sequence[Tensor],
         lengths: Tensor | None,
@@ -118,6 +121,7 @@ class _Calls:
         checkpoint: int,
     ) -> tuple[Tensor, list[Tensor], Tensor, Tensor]:
         """All steps with a tape."""
+        places = places or ()
         if checkpoint:
             return self._forward_in_pieces(x, params, places, sizes, state, lengths, reverse, threads, checkpoint)
         x, raw, n = self._read(x, (*params, *state), sizes, lengths, reverse, threads)
@@ -144,7 +148,7 @@ class _Calls:
         self,
         x: Tensor,
         params: Sequence[Tensor],
-        places: Sequence[int],
+        places: Sequence[int] | None,
         sizes: Sequence[int],
         state: Sequence[Tensor],
         lengths: Tensor | None,
@@ -152,6 +156,7 @@ class _Calls:
         threads: int,
     ) -> tuple[Tensor, list[Tensor]]:
         """All steps without a tape."""
+        places = places or ()
         x, raw, n = self._read(x, (*params, *state), sizes, lengths, reverse, threads)
         T, B = x.shape[:2]
         y = x.new_empty(T, B, sum(self._outputs(n)))
@@ -173,7 +178,7 @@ class _Calls:
         self,
         x: Tensor,
         params: Sequence[Tensor],
-        places: Sequence[int],
+        places: Sequence[int] | None,
         sizes: Sequence[int],
         tape: Tensor,
         packed: Tensor,
@@ -185,6 +190,7 @@ class _Calls:
         checkpoint: int,
     ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
         """Gradients of the input, of the parameters and of the initial states."""
+        places = places or ()
         x, raw, n = self._read(x, (tape, packed, dy, *dstate), sizes, lengths, reverse, threads)
         B = x.shape[1]
         if not x.numel():
@@ -219,11 +225,11 @@ class _Calls:
             block = dfirst.clone()
         found = restacked(grads, params, places, self._fixed)
         filled = [x.new_empty(0) if each is None else each for each in found]
-        return dx, filled, self._parts(dfirst, B, n)
+        return dx, filled if self._shapes else self._gradients(x, params, places), self._parts(dfirst, B, n)
 
     def _gradients(self, x: Tensor, params: Sequence[Tensor], places: Sequence[int]) -> list[Tensor]:
-        """Tensors for the gradients of those in which the parameters lie; without numbers for fixed ones."""
-        fixed = fixed_tensors(places, self._fixed)
+        """Tensors for the gradients of those in which the parameters lie; without numbers for fixed ones and for none."""
+        fixed: Sequence[int] = fixed_tensors(places, self._fixed) if self._shapes else range(len(params))
         return [x.new_empty(0 if at in fixed else each.shape) for at, each in enumerate(params)]
 
     def _forward_in_pieces(
@@ -318,11 +324,16 @@ class _Calls:
         return x.new_empty(T, B, sum(self._outputs(n))), [x.new_empty(B, n[size]) for size in self._states]
 
     def fake_backward(
-        self, x: Tensor, params: Sequence[Tensor], places: Any, sizes: Sequence[int], *_: Any
+        self,
+        x: Tensor,
+        params: Sequence[Tensor],
+        places: Sequence[int] | None,
+        sizes: Sequence[int],
+        *_: Any,
     ) -> tuple[Any, ...]:
         """The shapes of what `backward` returns."""
         n, B = self._sizes(sizes), x.shape[1]
-        grads = self._gradients(x, params, places)
+        grads = self._gradients(x, params, places or ())
         return x.new_empty(x.shape), grads, [x.new_empty(B, n[size]) for size in self._states]
 
     def _sizes(self, sizes: Sequence[int]) -> dict[str, int]:
@@ -372,6 +383,7 @@ class _Calls:
         return self._library.raw(n, _DTYPES[x.dtype], *x.shape[:2], rows, reverse, threads or None, most)
 
     def _pack(self, raw: Any, params: Sequence[Tensor], packed: Tensor, n: dict[str, int]) -> None:
+        params = params if self._shapes else ()
         self._fit("parameters", params, self._parameter_shapes(n))
         dense = [each.contiguous() for each in params]
         raw.pack([each.data_ptr() for each in dense], packed.data_ptr())

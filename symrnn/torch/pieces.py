@@ -6,7 +6,6 @@ which ``templates/torch_operators/symrnn_torch.h`` does in the same way.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,16 +14,23 @@ from torch import Tensor
 
 SUMMED_TOGETHER = 256
 """Rows of the sums over time that C makes at once: where a piece ends on their end, gradients are the same to the bit."""
+_POWERS = tuple(2**k for k in range(1, SUMMED_TOGETHER.bit_length()))
+"""The powers of two that may divide rows and `SUMMED_TOGETHER`."""
 
 
 def piece_length(checkpoint: int, rows: int) -> int:
-    """The steps of a piece: ``checkpoint`` or a few more."""
-    whole = SUMMED_TOGETHER // math.gcd(SUMMED_TOGETHER, max(int(rows), 1))
-    return -(-checkpoint // whole) * whole
+    """The steps of a piece: ``checkpoint`` or a few more; ``rows`` may be symbolic."""
+    # The greatest common divisor in whole numbers alone, so that a program for one number of rows is one for all.
+    shared = 1
+    for power in _POWERS:
+        divides = 1 - (rows % power + power - 1) // power
+        shared = shared + power // 2 * divides
+    whole = SUMMED_TOGETHER // shared
+    return (checkpoint + whole - 1) // whole * whole
 
 
 def piece_count(checkpoint: int, steps: int, rows: int) -> int:
-    """The number of pieces; ``steps`` may be symbolic."""
+    """The number of pieces; ``steps`` and ``rows`` may be symbolic."""
     length = piece_length(checkpoint, rows)
     return (steps + length - 1) // length
 

@@ -10,6 +10,7 @@ the places of the cell's parameters in them: whole numbers, as operators take th
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 
 import torch
@@ -78,14 +79,20 @@ class ParameterStacks:
         """Fill these tensors so that the parameters are ``values``: a first block has the value, others are zero."""
         done: set[str] = set()
         for stack, names in self.blocks.items():
-            rows = [self.rows[name][0] for name in names]
-            parts = tensors[stack].split(rows) if len(names) > 1 else (tensors[stack],)
-            for name, part in zip(names, parts, strict=True):
-                if name in done:
-                    part.zero_()
-                else:
-                    part.copy_(values[name].reshape(part.shape))
+            parts = [values[name].reshape(self.rows[name]) for name in names]
+            parts = [
+                each.new_zeros(each.shape) if name in done else each for name, each in zip(names, parts, strict=True)
+            ]
+            _fill(tensors[stack], torch.cat(parts).reshape(self.tensors[stack]))
             done.update(names)
+
+
+def _fill(tensor: Tensor, value: Tensor) -> None:
+    """Copy a value into a tensor; where that lies in parts on several processes, each gets its own."""
+    if hasattr(tensor, "device_mesh"):  # a DTensor, which takes no other tensor; so its module is imported already
+        distribute = sys.modules["torch.distributed.tensor"].distribute_tensor
+        value = distribute(value.to(tensor.device, tensor.dtype), tensor.device_mesh, tensor.placements)
+    tensor.copy_(value)
 
 
 def stacks_of(

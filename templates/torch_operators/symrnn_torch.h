@@ -227,44 +227,57 @@ static tensor dense(held *h, tensor t, int32_t dtype, int64_t axes, const int64_
 }
 
 /* An operator owns what its stack holds before anything can fail. */
-static void own_list(held *h, value given)
+static list own_list(held *h, value given)
 {
-    h->lists[h->list_count++] = (list)given;
+    return h->lists[h->list_count++] = (list)given;
 }
 
-/* The tensors of a list are the operator's too: to delete the list does not delete them. */
-static void own_tensors(held *h, value given)
-{
-    size_t count;
-    own_list(h, given);
-    DONE(torch_list_size((list)given, &count));
-    for (size_t i = 0; i < count; ++i) {
-        value item;
-        DONE(torch_list_get_item((list)given, i, &item));
-        own(h, (tensor)item);
-    }
-}
-
-/* An optional tensor is a pointer to its handle, or null. */
-static tensor own_optional(held *h, value given)
+/* An optional value is a pointer to it, or null; returns the value, or null. */
+static value opened(value given)
 {
     if (!given)
-        return NULL;
-    const tensor found = own(h, (tensor) * (value *)given);
+        return 0;
+    const value found = *(value *)given;
     torch_delete_stable_ivalue((value *)given);
     return found;
 }
 
-/* The tensors of a list, which are owned already; returns their number, at most `most`. */
-static size_t items(held *h, value from, tensor *to, size_t most)
+static tensor own_optional_tensor(held *h, value given)
 {
-    const list l = (list)from;
+    const value found = opened(given);
+    return found ? own(h, (tensor)found) : NULL;
+}
+
+/* Null for no list. */
+static list own_optional_list(held *h, value given)
+{
+    const value found = opened(given);
+    return found ? own_list(h, found) : NULL;
+}
+
+/* The tensors of a list are the operator's too: to delete the list does not delete them. */
+static list own_tensors(held *h, value given)
+{
+    const list found = own_list(h, given);
     size_t count;
-    DONE(torch_list_size(l, &count));
+    DONE(torch_list_size(found, &count));
+    for (size_t i = 0; i < count; ++i) {
+        value item;
+        DONE(torch_list_get_item(found, i, &item));
+        own(h, (tensor)item);
+    }
+    return found;
+}
+
+/* The tensors of a list, which are owned already; returns their number, at most `most`. */
+static size_t items(held *h, list from, tensor *to, size_t most)
+{
+    size_t count;
+    DONE(torch_list_size(from, &count));
     NEED(count <= most, "a list has more tensors than the cell has names");
     for (size_t i = 0; i < count; ++i) {
         value item;
-        DONE(torch_list_get_item(l, i, &item));
+        DONE(torch_list_get_item(from, i, &item));
         to[i] = (tensor)item;
     }
     return count;
@@ -362,22 +375,23 @@ static void choose_parts(held *h, call *c, int64_t threads)
         c->parts = 1;
 }
 
-/* Whole numbers of a list; returns how many. */
-static size_t whole_numbers(held *h, value from, int64_t *to, size_t most)
+/* Whole numbers of a list; returns how many, and 0 for no list. */
+static size_t whole_numbers(held *h, list from, int64_t *to, size_t most)
 {
-    size_t count;
-    DONE(torch_list_size((list)from, &count));
+    size_t count = 0;
+    if (from)
+        DONE(torch_list_size(from, &count));
     NEED(count <= most, "a list of numbers is longer than the cell says");
     for (size_t i = 0; i < count; ++i) {
         value item;
-        DONE(torch_list_get_item((list)from, i, &item));
+        DONE(torch_list_get_item(from, i, &item));
         to[i] = (int64_t)item;
     }
     return count;
 }
 
 /* Read what all operators take: x, sizes, lengths, direction, threads. */
-static void begin(held *h, call *c, tensor x, value sizes, tensor lengths, value reverse, value threads)
+static void begin(held *h, call *c, tensor x, list sizes, tensor lengths, value reverse, value threads)
 {
     int64_t axes, *size;
     int64_t given[SIZES];
@@ -408,12 +422,12 @@ static void begin(held *h, call *c, tensor x, value sizes, tensor lengths, value
 }
 
 /* Read the parameters of a list and where they lie; each tensor is dense from then on. */
-static void read_params(held *h, const call *c, value params, value where, places *p)
+static void read_params(held *h, const call *c, list params, list where, places *p)
 {
     p->tensors = items(h, params, p->given, MOST_GIVEN);
     p->numbers = whole_numbers(h, where, p->place, MOST_PLACES);
     if (!p->numbers) {
-        NEED(p->tensors == PARAMS, "a parameter of the cell is missing");
+        NEED(p->tensors == PARAMS || !PARAMS, "a parameter of the cell is missing");
         for (size_t i = 0; i < PARAMS; ++i) {
             const int64_t shape[] = {(int64_t)size_of(c, rows_of[i]), (int64_t)size_of(c, columns_of[i])};
             p->given[i] = dense(h, p->given[i], c->dtype, columns_of[i] == NONE ? 1 : 2, shape);
@@ -504,7 +518,7 @@ static tensor pack(held *h, const call *c, const places *p)
 }
 
 /* The states of a list side by side, or null for none, which means zeros. */
-static void *join(held *h, const call *c, value states, tensor dense_states[STATES])
+static void *join(held *h, const call *c, list states, tensor dense_states[STATES])
 {
     size_t start[STATES], total = place_states(c, start);
     const size_t count = items(h, states, dense_states, STATES);
@@ -641,15 +655,13 @@ static void run(value *stack, int taped)
     size_t size, start[STATES];
     const int64_t threads = (int64_t)stack[7], checkpoint = taped ? (int64_t)stack[8] : 0;
     const tensor x_given = own(h, (tensor)stack[0]);
-    own_tensors(h, stack[1]);
-    own_list(h, stack[2]);
-    own_list(h, stack[3]);
-    own_tensors(h, stack[4]);
-    const tensor lengths = own_optional(h, stack[5]);
-    begin(h, &c, x_given, stack[3], lengths, stack[6], stack[7]);
-    read_params(h, &c, stack[1], stack[2], &p);
+    const list params = own_tensors(h, stack[1]), where = own_optional_list(h, stack[2]), sizes = own_list(h, stack[3]);
+    const list initial = own_tensors(h, stack[4]);
+    const tensor lengths = own_optional_tensor(h, stack[5]);
+    begin(h, &c, x_given, sizes, lengths, stack[6], stack[7]);
+    read_params(h, &c, params, where, &p);
     packed = pack(h, &c, &p);
-    void *const state = join(h, &c, stack[4], states);
+    void *const state = join(h, &c, initial, states);
     const int64_t width = output_row(&c), shape[] = {(int64_t)c.d.steps, (int64_t)c.d.rows, width};
     const tensor y = new_tensor(h, c.dtype, 3, shape);
     const cut all = cut_sequence(h, &c, checkpoint);
@@ -726,11 +738,11 @@ static void go_back_in_pieces(held *h, const call *c, int64_t checkpoint, int64_
     }
 }
 
-/* Whether a tensor holds parameters that are fixed; none holds parameters of both kinds. */
+/* Whether a tensor holds parameters that are fixed, or none; none holds parameters of both kinds. */
 static int is_fixed(const places *p, size_t tensor_at)
 {
     const int64_t *at = p->place;
-    int found = 0;
+    int found = !PARAMS;
     for (size_t i = 0; i < PARAMS; ++i) {
         if (without_gradient[i] && !p->numbers)
             found |= i == tensor_at;
@@ -755,13 +767,11 @@ static void operator_backward(value *stack, uint64_t arguments, uint64_t results
     (void)arguments, (void)results;
     const tensor x_given = own(h, (tensor)stack[0]);
     tensor tape = own(h, (tensor)stack[4]), packed = own(h, (tensor)stack[5]), dy = own(h, (tensor)stack[6]);
-    own_tensors(h, stack[1]);
-    own_list(h, stack[2]);
-    own_list(h, stack[3]);
-    own_tensors(h, stack[7]);
-    const tensor lengths = own_optional(h, stack[8]);
-    begin(h, &c, x_given, stack[3], lengths, stack[9], stack[10]);
-    read_params(h, &c, stack[1], stack[2], &p);
+    const list params = own_tensors(h, stack[1]), where = own_optional_list(h, stack[2]), sizes = own_list(h, stack[3]);
+    const list dstates = own_tensors(h, stack[7]);
+    const tensor lengths = own_optional_tensor(h, stack[8]);
+    begin(h, &c, x_given, sizes, lengths, stack[9], stack[10]);
+    read_params(h, &c, params, where, &p);
     hold(h, c.k->tape_size(&c.d, &tape_size));
     if (checkpoint)
         tape_size = cut_sequence(h, &c, checkpoint).count * place_states(&c, start);
@@ -772,7 +782,7 @@ static void operator_backward(value *stack, uint64_t arguments, uint64_t results
     tape = dense(h, tape, c.dtype, 1, tape_shape);
     packed = dense(h, packed, c.dtype, 1, packed_shape);
     dy = dense(h, dy, c.dtype, 3, dy_shape);
-    void *const dfinal = join(h, &c, stack[7], states);
+    void *const dfinal = join(h, &c, dstates, states);
     const tensor dx = new_tensor(h, c.dtype, 3, dx_shape);
     void *dfirst = dfinal;
     for (size_t i = 0; i < p.tensors; ++i) {

@@ -300,7 +300,7 @@ def test_the_operators_pass_the_checks_of_pytorch(name: str, in_c: bool) -> None
     operators = register(kernels, f"axes_{name}_{'c' if in_c else 'ctypes'}", in_c=in_c)
     assert operators.in_c is in_c, operators.why_not
     params = [each.detach() for each in layer._tensors(0, 0)]
-    sizes = [layer._sizes[0][size] for size in kernels.cell.sizes]
+    sizes = [layer._levels[0].sizes[size] for size in kernels.cell.sizes]
     x, *states = (each.detach() for each in drawn(layer))
     rows = [each[0].flatten(1) for each in states]
     for state, checkpoint in ((rows, 0), ([], 0), (rows, 2)):

@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch")
 home = pytest.importorskip("symrnn.torch")
 
 from symrnn.torch.cell_kernels import kernels_of  # noqa: E402  # after what skips without PyTorch
-from symrnn.torch.differentiate import _compiled, _operations  # noqa: E402
+from symrnn.torch.engines import compiled_engine, operations_engine  # noqa: E402
 from symrnn.torch.operators import register  # noqa: E402
 
 pytestmark = [  # PyTorch's own
@@ -97,7 +97,7 @@ def test_operators_return_no_numbers_for_them(in_c: bool, places: bool) -> None:
     assert operators.in_c is in_c, operators.why_not
     layer = home.Layer(CELL, 5, 7, memory=4, layout="stacked" if places else None)
     tensors = [each.detach() for each in layer._tensors(0, 0)]
-    at = layer._stacks[0].places
+    at = layer._levels[0].stacks.places
     held = [0, 1, 2] if places else [place for place, name in enumerate(kernels.parameters) if name in FIXED]
     x = torch.randn(6, 3, 5)
     for given in (x, x[:0]):
@@ -110,7 +110,7 @@ def test_operators_return_no_numbers_for_them(in_c: bool, places: bool) -> None:
         assert all(each.shape == tensors[p].shape for p, each in enumerate(grads) if p not in held)
 
 
-@pytest.mark.parametrize("make", [_compiled, _operations])
+@pytest.mark.parametrize("make", [compiled_engine, operations_engine])
 def test_engines_say_that_they_have_no_gradient(make: Any) -> None:
     kernels, (x, params) = kernels_of(CELL), drawn()
     forward, _, backward = make(kernels)

@@ -105,6 +105,23 @@ def test_packed_batches(layer: Any) -> None:
     torch.testing.assert_close(rnn.pad_packed_sequence(found["y"])[0], y["y"])
     with pytest.raises(TypeError, match=r"inputs\['k'\]: expected a packed batch, as x is one, found Tensor"):
         layer(pack(x), inputs=inputs)
+    other = {name: rnn.pack_padded_sequence(each, [6, 4, 2], enforce_sorted=False) for name, each in inputs.items()}
+    with pytest.raises(
+        ValueError, match=r"inputs\['k'\]: expected rows of \[6, 2, 4\] steps, as x has, found \[6, 4, 2\]"
+    ):
+        layer(pack(x), inputs=other)
+
+
+def test_autocast_takes_inputs_as_they_are() -> None:
+    """What comes from another layer is narrow there, and what comes from a file is not."""
+    cell = symrnn.Cell.from_equations("h' = tanh(W @ x + U @ h + v * dt)", name="timed", inputs={"dt": 1})
+    timed, x, dt = home.Layer(cell, 4, 4), torch.randn(3, 2, 4), torch.rand(3, 2, 1)
+    with torch.autocast("cpu", torch.bfloat16):
+        y, _ = timed(x.bfloat16(), inputs={"dt": dt})
+    assert y.dtype == torch.bfloat16
+    torch.testing.assert_close(y, timed(x.bfloat16().float(), inputs={"dt": dt})[0].bfloat16())
+    with pytest.raises(TypeError, match=r"inputs\['dt'\]: expected torch.float32 on cpu"), torch.autocast("cpu"):
+        timed(x, inputs={"dt": dt.double()})
 
 
 @pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # PyTorch's own

@@ -82,6 +82,7 @@ def test_a_module_of_pytorch_and_ours_agree(kind: str, options: dict[str, Any], 
     theirs, ours = both(kind, **options, **shape)
     assert list(ours.state_dict()) == list(theirs.state_dict())
     theirs.load_state_dict(ours.state_dict(), strict=True)
+    close(ours.all_weights, theirs.all_weights, 0)
     x = torch.randn(4, 3, 5)
     compare(theirs, ours, x)
     hx = theirs(x)[1]
@@ -90,6 +91,21 @@ def test_a_module_of_pytorch_and_ours_agree(kind: str, options: dict[str, Any], 
     lengths = torch.tensor([2, 4, 1] if not shape.get("batch_first") else [2, 3, 1, 3])
     packed = rnn.pack_padded_sequence(x, lengths, batch_first=bool(shape.get("batch_first")), enforce_sorted=False)
     compare(theirs, ours, packed)
+
+
+@pytest.mark.parametrize(("kind", "options"), KINDS[:1] + KINDS[2:4], ids=lambda value: str(value))
+def test_states_are_changed_in_place_between_calls(kind: str, options: dict[str, Any]) -> None:
+    theirs, ours = both(kind, **options)
+    x, results = torch.randn(6, 3, 5), []
+    for module in (theirs, ours):
+        hx = module(x[:2])[1]
+        hx = module(x[2:4], hx)[1]
+        for each in flat(hx):
+            each[:, 1] = 0  # a row begins anew
+        y, _ = module(x[4:], hx)
+        y.square().sum().backward()
+        results.append([y, *(each.grad for each in module.parameters())])
+    close(results[1], results[0], 1e-5)
 
 
 def test_initial_parameters_are_those_of_pytorch() -> None:
@@ -117,6 +133,9 @@ def test_from_module(kind: str, options: dict[str, Any]) -> None:
     assert not ours.weight_hh_l0.requires_grad
     with pytest.raises(TypeError, match=r"expected nn\.LSTM, nn\.GRU or nn\.RNN, found Linear"):
         home.from_module(torch.nn.Linear(2, 3))
+    torch.nn.utils.parametrizations.weight_norm(theirs, "weight_hh_l1")
+    with pytest.raises(ValueError, match="from_module: the module has parametrisations"):
+        home.from_module(theirs)
 
 
 @pytest.mark.parametrize(
@@ -191,14 +210,42 @@ def test_copies_and_files() -> None:
     close(other(x), expected, 0)
 
 
-def test_a_layer_without_memory_gets_its_parameters_later() -> None:
-    layer = home.Layer("gru", 5, 7, device="meta")
-    y, _ = layer(torch.empty(4, 3, 5, device="meta"))
-    assert y.is_meta
-    assert y.shape == (4, 3, 7)
-    layer = layer.to_empty(device="cpu")
+@pytest.mark.parametrize("way", ["device", "default device", "skip_init"])
+@pytest.mark.parametrize("kind", ["Layer", "LSTM"])
+def test_a_layer_without_memory_gets_its_parameters_later(kind: str, way: str) -> None:
+    make, sizes = getattr(home, kind), ("gru", 5, 7) if kind == "Layer" else (5, 7)
+    if way == "skip_init":
+        layer = torch.nn.utils.skip_init(make, *sizes)
+    else:
+        if way == "device":
+            layer = make(*sizes, device="meta")
+        else:
+            with torch.device("meta"):
+                layer = make(*sizes)
+        y, _ = layer(torch.empty(4, 3, 5, device="meta"))
+        assert y.is_meta
+        assert y.shape == (4, 3, 7)
+        layer = layer.to_empty(device="cpu")
+    torch.manual_seed(3)
     layer.reset_parameters()
-    assert layer(torch.randn(4, 3, 5))[0].isfinite().all()
+    torch.manual_seed(3)
+    now, x = make(*sizes), torch.randn(4, 3, 5)
+    close(layer(x)[0], now(x)[0], 0)
+    later = make(*sizes, device="meta")
+    later.load_state_dict(now.state_dict(), assign=True)
+    close(later(x)[0], now(x)[0], 0)
+
+
+def test_a_layer_of_shapes_alone() -> None:
+    """``FakeTensorMode`` has no numbers, so none can be drawn."""
+    fake = pytest.importorskip("torch._subclasses.fake_tensor")
+    with fake.FakeTensorMode():
+        layer = home.Layer("gru", 5, 7, num_layers=2)
+        y, _ = layer(torch.randn(4, 3, 5))
+        y.sum().backward()
+    assert type(y) is fake.FakeTensor
+    assert y.shape == (4, 3, 7)
+    assert layer.W_xz_l1.grad.shape == (7, 7)
 
 
 def test_dropout_stands_between_layers() -> None:
@@ -209,6 +256,28 @@ def test_dropout_stands_between_layers() -> None:
     assert not torch.equal(layer(x)[0], layer(2 * x)[0])
 
 
+@pytest.mark.parametrize("make", [lambda: home.LSTM(5, 7, dropout=0.5), lambda: home.Layer("gru", 5, 7, dropout=0.5)])
+def test_dropout_of_one_layer_is_told(make: Any) -> None:
+    with pytest.warns(
+        UserWarning, match=r"dropout: 0\.5 has no effect: it stands between layers, and there is one"
+    ) as told:
+        make()
+    assert told[0].filename == __file__
+
+
+def test_a_function_whose_cell_has_no_parameters() -> None:
+    decay = symrnn.Cell.from_equations("h' = 0.5 * h + x", name="decaying")
+    layer, x = home.Layer(decay, 5, 5), torch.randn(4, 3, 5, requires_grad=True)
+    y, final = home.functional(decay)(x, {})
+    close([y, final["h"]], [layer(x, {})[0], y[-1]])
+    y.sum().backward()
+    close(x.grad[:, 0, 0], torch.tensor([1.875, 1.75, 1.5, 1.0]))
+    with pytest.raises(
+        ValueError, match="b: hidden is 7 by b, and input is 5 by x; the equations force them to be equal"
+    ):
+        home.functional(symrnn.Cell.from_equations("h' = b * h + x", name="forced"))(x, {"b": torch.ones(7)})
+
+
 def test_parameters_leave_for_c() -> None:
     layer = home.LSTM(5, 7, bidirectional=True)
     x = torch.randn(4, 3, 5)
@@ -216,6 +285,10 @@ def test_parameters_leave_for_c() -> None:
     there = k.infer(layer.numpy_params(), x.numpy())[0]
     back = k.infer(layer.numpy_params(reverse=True), x.numpy(), reverse=True)[0]
     close(layer(x)[0], torch.from_numpy(np.concatenate([there, back], -1)))
+    with pytest.raises(ValueError, match="there is no run layer=1, reverse=True: num_layers is 1, bidirectional True"):
+        layer.numpy_params(1, reverse=True)
+    with pytest.raises(ValueError, match="there is no run layer=0, reverse=True: num_layers is 1, bidirectional False"):
+        home.LSTM(5, 7).numpy_params(reverse=True)
 
 
 @pytest.mark.parametrize(
@@ -230,6 +303,8 @@ def test_parameters_leave_for_c() -> None:
         (lambda: home.Layer("gru", 5, 7, threads=0), "threads: expected"),
         (lambda: home.Layer("gru", 5, 7, layout="torch"), r"no layout 'torch'; write one as \[layouts.torch\]"),
         (lambda: home.LSTM(5, 7, proj_size=7), "proj_size: expected"),
+        (lambda: home.Layer("lstm", 5, 7, proj_size=3), "proj_size: .* the modules LSTM and RNN take it"),
+        (lambda: home.Layer("rnn", 5, 7, nonlinearity="relu"), "nonlinearity: .* the modules LSTM and RNN take it"),
         (lambda: home.RNN(5, 7, nonlinearity="gelu"), "nonlinearity: expected tanh or relu, found 'gelu'"),
         (lambda: home.Layer("gru", 5, 7)(torch.ones(4, 3, 6)), "x: expected 5 numbers in each row"),
         (lambda: home.Layer("gru", 5, 7)(torch.ones(5)), "x: expected three axes, or two for one row"),
@@ -257,7 +332,8 @@ def test_states_may_be_given_by_name() -> None:
     h, c = torch.randn(1, 3, 7), torch.randn(1, 3, 7)
     assert layer.states == ("c", "h")
     close(layer(x, {"h": h, "c": c})[0], layer(x, (c, h))[0])
-    close(layer(x, {"h": h})[0], layer(x, (torch.zeros_like(c), h))[0])
+    for zeros in ({"h": h}, {"h": h, "c": None}, (None, h)):
+        close(layer(x, zeros)[0], layer(x, (torch.zeros_like(c), h))[0])
     with pytest.raises(ValueError, match="hx: unknown name 'g'; expected c, h"):
         layer(x, {"g": h})
 

@@ -78,6 +78,16 @@ state = again.state_dict()
 dcp.load(state, checkpoint_id=sys.argv[1])
 again.load_state_dict(state)
 torch.testing.assert_close(again(mine), model(mine))
+with torch.device("meta"):
+    late = Model()
+fully_shard(late.layer, mesh=mesh)
+fully_shard(late, mesh=mesh)
+late.to_empty(device="cpu")
+torch.manual_seed(2)
+late.layer.reset_parameters()
+torch.manual_seed(2)
+for ours, expected in zip(late.layer.parameters(), Model().layer.parameters()):
+    torch.testing.assert_close(ours.full_tensor(), expected, rtol=0, atol=0)
 end()
 """
 

@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch")
 home = pytest.importorskip("symrnn.torch")
 
 from symrnn.torch.cell_kernels import kernels_of  # noqa: E402  # after what skips without PyTorch
+from symrnn.torch.differentiate import differentiable  # noqa: E402
 from symrnn.torch.operators import operators_of, register  # noqa: E402
 from tests.torch.test_rules import LENGTHS, NAMES, drawn  # noqa: E402
 
@@ -41,6 +42,35 @@ def test_the_operators_pass_the_checks_of_pytorch(name: str, lengths: Any, in_c:
         torch.library.opcheck(
             operators.backward, (x, params, (), sizes, tape, packed, y, dfinal, given, False, 0, checkpoint)
         )
+
+
+@pytest.mark.parametrize("lengths", LENGTHS, ids=["whole", "ragged"])
+@pytest.mark.parametrize("name", NAMES[:3], ids=lambda name: Path(name).stem)
+def test_the_derivative_of_an_operator_passes_them_too(name: str, lengths: Any) -> None:
+    """An exported program calls it without the function that a layer has around it."""
+    _, (x, *tensors) = drawn(name)
+    kernels = differentiable(name).kernels
+    operator = operators_of(kernels).forward
+    state, params = tensors[: len(kernels.states)], tensors[len(kernels.states) :]
+    sizes = tuple({"input": x.shape[-1], "hidden": 3}[size] for size in kernels.cell.sizes)
+    given = None if lengths is None else torch.tensor(lengths)
+    for each in (x, *tensors):
+        each.requires_grad_()
+    for start, checkpoint in ((state, 0), ([], 0), (state, 2)):
+        arguments = (x, params, (), sizes, start, given, False, 0, checkpoint)
+        torch.library.opcheck(operator, arguments)
+        y, final, tape, packed = operator(*arguments)
+        assert not tape.requires_grad
+        assert not packed.requires_grad
+        values = dict(zip(kernels.parameters, params, strict=True))
+        states = dict(zip(kernels.states, start, strict=False))
+        z, last = home.functional(name)(x, values, states, lengths=given, checkpoint=checkpoint or None)
+        inputs = (x, *params, *start)
+        found, expected = (
+            torch.autograd.grad(out.sum() + sum(each.square().sum() for each in rest), inputs)
+            for out, rest in ((y, final), (z, last.values()))
+        )
+        torch.testing.assert_close(found, expected, rtol=0, atol=0)
 
 
 def test_pytorch_calls_the_kernels_without_python() -> None:

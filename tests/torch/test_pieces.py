@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,9 @@ def test_under_torch_compile_and_differentiated_twice() -> None:
 
 
 def test_a_piece_ends_where_sums_in_c_do() -> None:
+    for rows in range(1, 600):
+        whole = SUMMED_TOGETHER // math.gcd(SUMMED_TOGETHER, rows)
+        assert [piece_length(n, rows) for n in (1, 100, 256)] == [math.ceil(n / whole) * whole for n in (1, 100, 256)]
     for file, name in (("c/symrnn.h", "CHUNK"), ("torch_operators/symrnn_torch.h", "SUMMED_TOGETHER")):
         assert f"#define {name} {SUMMED_TOGETHER}\n" in HEADERS.joinpath(file).read_text(encoding="utf-8")
 

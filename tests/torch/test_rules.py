@@ -123,6 +123,11 @@ def test_functional_derivatives() -> None:
         jacobian = function(lambda x: run(x, *tensors[1:])[0])(tensors[0])
         again = torch.func.jacrev(lambda x: reference(x, *tensors[1:])[0])(tensors[0])
         torch.testing.assert_close(jacobian, again, rtol=1e-10, atol=1e-12)
+    second = torch.func.hessian(lambda x: loss(reference, x, *tensors[1:]))(tensors[0])
+    assert second.abs().max() > 0.1
+    for outer, inner in ((torch.func.jacfwd, torch.func.jacrev), (torch.func.jacrev, torch.func.jacfwd)):
+        found = outer(inner(lambda x: loss(run, x, *tensors[1:])))(tensors[0])
+        torch.testing.assert_close(found, second, rtol=1e-10, atol=1e-12)
 
 
 def test_forward_mode_keeps_its_tangents() -> None:
@@ -183,6 +188,43 @@ def test_compiled_in_one_piece_for_every_length(backend: str) -> None:
         torch.testing.assert_close(results[0], results[1], rtol=1e-4, atol=1e-5)
         compilations.append(counter.frame_count)
     assert compilations == compilations[:1] * 3
+    torch._dynamo.reset()
+
+
+@pytest.mark.parametrize("checkpoint", [None, 2])
+@pytest.mark.parametrize("ragged", [False, True], ids=["whole", "ragged"])
+def test_lengths_and_rows_become_dynamic(ragged: bool, checkpoint: Any) -> None:
+    """Without ``dynamic=True``: one compilation for the first shape, one each when steps and rows change first, then none."""
+    layer = home.Layer("gru", 5, 7, num_layers=2, checkpoint=checkpoint)
+    counter = pytest.importorskip("torch._dynamo.testing").CompileCounterWithBackend("aot_eager")
+    compiled = torch.compile(layer, fullgraph=True, backend=counter)
+    compilations = []
+    for steps, rows in ((4, 3), (7, 3), (7, 4), (300, 8), (9, 64)):
+        x = torch.randn(steps, rows, 5)
+        lengths = torch.randint(0, steps + 1, (rows,)) if ragged else None
+        y, _ = compiled(x, lengths=lengths)
+        torch.testing.assert_close(y, layer(x, lengths=lengths)[0])
+        y.sum().backward()
+        compilations.append(counter.frame_count)
+    torch._dynamo.reset()
+    assert compilations == [1, 2, 3, 3, 3]
+
+
+def test_compiled_transformations() -> None:
+    """PyTorch compiles no ``vmap`` over a function with a derivative of its own."""
+    layer, xs = home.Layer("gru", 3, 4, num_layers=2), torch.randn(2, 5, 3, 3)
+    lengths = torch.tensor([[5, 0, 2], [1, 2, 5]])
+    models = [home.RNN(3, 4) for _ in range(3)]
+    params, _ = torch.func.stack_module_state(models)
+
+    def mapped() -> tuple[Any, Any]:
+        y = torch.func.vmap(lambda x, steps: layer(x, lengths=steps)[0])(xs, lengths)
+        return y, torch.func.vmap(lambda p: torch.func.functional_call(models[0], p, (xs[0],))[0])(params)
+
+    with torch.no_grad():
+        torch.testing.assert_close(torch.compile(mapped, fullgraph=True, backend="aot_eager")(), mapped())
+    grad = torch.func.grad(lambda x: layer(x)[0].square().sum())
+    torch.testing.assert_close(torch.compile(grad, fullgraph=True, backend="aot_eager")(xs[0]), grad(xs[0]))
     torch._dynamo.reset()
 
 
@@ -277,6 +319,15 @@ def test_gradients_that_are_expanded_or_missing() -> None:
     torch.testing.assert_close(x.grad, by_ones)
 
 
+def test_the_older_vmap_is_refused() -> None:
+    """It maps a backward pass alone, and knows no operators but PyTorch's; ``torch.func.jacrev`` is the newer one."""
+    layer, x = home.Layer("gru", 2, 3), torch.randn(3, 2, 2)
+    with pytest.raises(RuntimeError, match="Batching rule not implemented"):
+        torch.autograd.functional.jacobian(lambda x: layer(x)[0], x, vectorize=True)
+    found = torch.func.jacrev(lambda x: layer(x)[0])(x)
+    torch.testing.assert_close(found, torch.autograd.functional.jacobian(lambda x: layer(x)[0], x))
+
+
 def test_a_parameter_that_changes_before_the_backward_pass_is_an_error() -> None:
     layer = home.LSTM(5, 7)
     y, _ = layer(torch.randn(4, 3, 5))
@@ -302,8 +353,16 @@ def test_checkpoints_hooks_and_parametrisations() -> None:
     layer = home.LSTM(5, 7, dtype=torch.float64)
     x = torch.randn(4, 3, 5, dtype=torch.float64, requires_grad=True)
     expected = torch.autograd.grad(layer(x)[0].sum(), (x, *layer.parameters()))
-    y = torch.utils.checkpoint.checkpoint(lambda x: layer(x)[0], x, use_reentrant=False)
-    torch.testing.assert_close(torch.autograd.grad(y.sum(), (x, *layer.parameters())), expected)
+    for way in ({"use_reentrant": True}, {"use_reentrant": False}, None):
+        for each in (x, *layer.parameters()):
+            each.grad = None
+        if way:
+            y = torch.utils.checkpoint.checkpoint(lambda x: layer(x)[0], x, **way)
+        else:
+            with torch.autograd.graph.saved_tensors_hooks(lambda kept: kept.numpy().copy(), torch.from_numpy):
+                y = layer(x)[0]
+        y.sum().backward()
+        torch.testing.assert_close([x.grad, *(each.grad for each in layer.parameters())], [*expected])
     seen: list[str] = []
     layer.register_forward_hook(lambda *_: seen.append("forward"))
     layer.register_full_backward_hook(lambda *_: seen.append("backward"))
@@ -337,7 +396,7 @@ def test_a_parametrisation_without_an_inverse_is_named() -> None:
         layer.reset_parameters()
 
 
-def test_the_number_of_threads_is_that_of_pytorch() -> None:
+def test_the_number_of_threads_is_that_of_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
     layer, x = home.LSTM(64, 64), torch.randn(50, 32, 64)
     with torch.no_grad():
         expected = layer(x)[0]
@@ -348,6 +407,14 @@ def test_the_number_of_threads_is_that_of_pytorch() -> None:
             last = team._last
             torch.testing.assert_close(layer(x)[0], expected, rtol=0, atol=0)
             assert team._last == last  # the team of threads was not asked
+            torch.set_num_threads(2)
+            monkeypatch.setenv("SYMRNN_NUM_THREADS", "1")
+            torch.testing.assert_close(layer(x)[0], expected, rtol=0, atol=0)
+            assert team._last == last
+            monkeypatch.setenv("SYMRNN_NUM_THREADS", "few")
+            with pytest.raises(RuntimeError, match="SYMRNN_NUM_THREADS: expected a whole number of at least 1"):
+                layer(x)
+            monkeypatch.delenv("SYMRNN_NUM_THREADS")
         finally:
             torch.set_num_threads(before)
         layer.threads = 2
@@ -355,15 +422,26 @@ def test_the_number_of_threads_is_that_of_pytorch() -> None:
         assert team._last != last
 
 
-def test_deterministic_mode() -> None:
-    layer, x = home.Layer("gru", 5, 7), torch.randn(4, 3, 5)
+@pytest.mark.parametrize("lengths", [None, [4, 0, 2]], ids=["whole", "ragged"])
+def test_deterministic_mode(lengths: Any) -> None:
+    """PyTorch fills new tensors with NaN then: nothing that the kernels leave alone may be read."""
+    layer, x = home.Layer("lstm", 5, 7, num_layers=2, bidirectional=True), torch.randn(4, 3, 5)
+
+    def results() -> list[Any]:
+        layer.zero_grad()
+        given = x.clone().requires_grad_()
+        y, hx = layer(given, lengths=lengths)
+        sum(each.square().sum() for each in (y, *hx)).backward()
+        return [y, *hx, given.grad, *(each.grad for each in layer.parameters())]
+
+    expected = results()
     torch.use_deterministic_algorithms(True)
     try:
-        y, _ = layer(x)
-        y.sum().backward()
-        assert torch.equal(y, layer(x)[0])
+        assert torch.empty(3).isnan().all()
+        found = results()
     finally:
         torch.use_deterministic_algorithms(False)
+    assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
 
 
 WORKERS = """
@@ -411,5 +489,9 @@ def test_gradients_by_what_vmap_maps_go_on_outside() -> None:
     expected = torch.stack([torch.func.grad(lambda x: layer(x)[0].square().sum())(x) for x in xs])
     assert expected.abs().max() > 0.1
     torch.testing.assert_close(found, expected)
+    inner = torch.func.vmap(lambda x: layer(x)[0], in_dims=1, out_dims=1)  # each row is a sequence of its own
+    for grad in (torch.enable_grad, torch.no_grad):
+        with grad():
+            torch.testing.assert_close(torch.func.vmap(inner)(xs), torch.stack([layer(x)[0] for x in xs]))
     with pytest.raises(ValueError, match="the mapped axis has no entries"):
         torch.func.vmap(lambda x: layer(x)[0])(xs[:0])
