@@ -413,7 +413,7 @@ def test_what_parameters_alone_give_is_computed_once(backend: str) -> None:
 
 @pytest.mark.parametrize("fixed", [{}, {"head": 3, "key": 5}], ids=["any", "fixed"])
 @pytest.mark.parametrize("backend", ["numpy", "c", "torch"])
-def test_an_input_whose_axes_do_not_fit_is_refused(backend: str, fixed: Mapping[str, int]) -> None:
+def test_an_input_whose_axes_do_not_fit_is_refused(backend: str, fixed: dict[str, Any]) -> None:
     (along,) = (each for each in EVERY if each.name == "x_with_axes")
     if backend == "torch":
         pytest.importorskip("torch")
