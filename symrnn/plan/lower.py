@@ -259,7 +259,8 @@ def _later(
     for statement in statements:
         target, size = statement.target, over_axes(statement.expression)
         operands = {name for name, _ in waits[target]}
-        there = {level[name] for name in along if sizes[name] == size and name not in operands and waits[name]}
+        others = [s.target for s in statements if s.target in along and s.target not in operands]
+        there = [level[name] for name in others if sizes[name] == size and waits[name]]
         ends = [level[reader] - wait for reader, read in waits.items() for name, wait in read if name == target]
         after = [each for each in there if level[target] < each <= min(ends, default=each)]
         if size and after and level[target] not in there:

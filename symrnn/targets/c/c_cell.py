@@ -14,7 +14,8 @@ from symrnn.targets.c.arrays import Arrays
 from symrnn.targets.c.names import CNames, c_names
 from symrnn.targets.c.precision import PRECISIONS, Precision
 from symrnn.targets.c.row import row_stages
-from symrnn.targets.c.stages import CForms, CPanel, CStage, c_stages
+from symrnn.targets.c.stage_records import CForms, CPanel, CStage
+from symrnn.targets.c.stages import c_stages
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from symrnn.targets.c.arrays import PACKED
 from symrnn.targets.c.c_cell import CCell
 from symrnn.targets.c.context import CRoutine, CStageText
 from symrnn.targets.c.names import CNames
-from symrnn.targets.c.stages import CSegment, CStage
+from symrnn.targets.c.stage_records import CSegment, CStage
 
 _PHASES = {BEFORE.name: "HOIST", LOOP.name: "LOOP", LAST.name: "LAST", AFTER.name: "DEFERRED"}
 """The runtime's name of each phase that has stages."""

@@ -18,7 +18,7 @@ from symrnn.targets.c.c_cell import CCell
 from symrnn.targets.c.c_prepared import tables_of
 from symrnn.targets.c.context import CPacked
 from symrnn.targets.c.names import CNames, table_pointer
-from symrnn.targets.c.stages import CForm, CPanel
+from symrnn.targets.c.stage_records import CForm, CPanel
 
 
 @dataclass(frozen=True)
