@@ -10,7 +10,7 @@ with several axes is not deferred: it would keep them for all steps, which takes
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from symrnn.language.axes import has_axes
 from symrnn.language.identifiers import Allocator
@@ -19,6 +19,7 @@ from symrnn.language.system import Equation, Role, System
 from symrnn.language.tree import (
     PRIME,
     Binary,
+    Call,
     Expression,
     MatVec,
     Name,
@@ -28,6 +29,7 @@ from symrnn.language.tree import (
     names,
     transform,
 )
+from symrnn.plan.forward import Known
 from symrnn.plan.lower import LATER, Term, live, sum_of, terms_of
 from symrnn.plan.tape import Saved
 from symrnn.plan.vocabulary import Product, Statement, Sum
@@ -86,6 +88,20 @@ class Backward:
     seeds: Mapping[str, str]
     input_gradients: tuple[tuple[str, str], ...]
     outside: tuple[str, ...]
+
+
+def read_once(adjoint: System, system: System, known: Mapping[str, Known]) -> System:
+    """``adjoint`` where it reads what the step has computed once, of parameters alone, in place of calling that function again.
+
+    The derivative of a sine is a cosine, whatever else of the step is that cosine too.
+    """
+    made = {e.expression: Name(e.target) for e in system.equations if known[e.target] is Known.ONCE}
+
+    def read(node: Expression) -> Expression:
+        return made.get(node, node) if isinstance(node, Call) else node
+
+    equations = [replace(each, expression=transform(each.expression, read)) for each in adjoint.equations]
+    return replace(adjoint, equations=tuple(equations))
 
 
 def backward(

@@ -20,7 +20,7 @@ from symrnn.derive.derivation import Derivation
 from symrnn.language.identifiers import Allocator
 from symrnn.language.system import System
 from symrnn.language.tree import PRIME, is_next
-from symrnn.plan.backward import backward
+from symrnn.plan.backward import backward, read_once
 from symrnn.plan.expand import written_out
 from symrnn.plan.forward import classify, split
 from symrnn.plan.fuse import fuse
@@ -59,10 +59,12 @@ def plan(derivation: Derivation, policy: Policy) -> Program:
     cell, system = derivation.cell, derivation.cell.normal
     taken = [variable.name for part in (system, derivation.adjoint, derivation.tangent) for variable in part.variables]
     allocator = Allocator(name.removesuffix(PRIME) for name in taken)
-    saved = tape(system, derivation.adjoint, classify(system), policy.cheap) if policy.backward else Saved((), ())
+    known = classify(system)
+    adjoint = read_once(derivation.adjoint, system, known)
+    saved = tape(system, adjoint, known, policy.cheap) if policy.backward else Saved((), ())
     taped = tuple(name for name, _ in saved.stored)
     forward = _forward("forward", written_out(system, allocator), cell.output_values, allocator, policy, taped)
-    reverse = _backward(derivation, forward, saved, allocator) if policy.backward else None
+    reverse = _backward(derivation, adjoint, forward, saved, allocator) if policy.backward else None
     tangent = None
     if policy.tangent:
         pairs = {v.of: v.name for v in derivation.tangent.variables if v.of}
@@ -124,10 +126,10 @@ def _stored(fused: Fused, writes: Mapping[str, Sequence[Write]]) -> Fused:
     return Fused(stored(fused.before, writes), tuple(FusedStage(stage, each.absorbed) for stage, each in both))
 
 
-def _backward(derivation: Derivation, forward: Routine, saved: Saved, allocator: Allocator) -> Routine:
+def _backward(derivation: Derivation, adjoint: System, forward: Routine, saved: Saved, allocator: Allocator) -> Routine:
     """The backward routine: statements from the rotation, then stages, then places."""
-    sizes = {**forward.sizes, **vector_sizes(derivation.adjoint)}
-    parts = backward(derivation.cell.normal, derivation.adjoint, derivation.cell.returned, saved, sizes, allocator)
+    sizes = {**forward.sizes, **vector_sizes(adjoint)}
+    parts = backward(derivation.cell.normal, adjoint, derivation.cell.returned, saved, sizes, allocator)
     verify_rotation(parts, forward)
     keeps = {item.update: item.total for item in parts.states}
     parts = replace(parts, loop=reduced_apart(parts.loop, {*keeps, *keeps.values()}, sizes, allocator))
@@ -138,7 +140,7 @@ def _backward(derivation: Derivation, forward: Routine, saved: Saved, allocator:
     writes = backward_writes(parts, buffers)
     routine = Routine(
         name="backward",
-        system=derivation.adjoint,
+        system=adjoint,
         states=tuple((item.state, item.carry) for item in parts.states),
         phases=_phases({replace(LOOP, direction=Direction.BACKWARD): loop, LAST: last, AFTER: after}, writes),
         products=parts.products,

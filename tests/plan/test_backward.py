@@ -11,6 +11,7 @@ import pytest
 import symrnn
 from symrnn.language.text import to_text
 from symrnn.language.tree import Outer, names, walk
+from symrnn.pipeline import program
 from symrnn.plan.program import AFTER, LAST, Extent, Kind, Place, Program, Routine, Stage
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
@@ -210,3 +211,12 @@ def test_what_loop_and_deferred_work_both_compute_again_has_two_names() -> None:
         y, _, tape = k.forward(params, x)
         gradients.append(k.backward(params, tape, np.ones_like(y)).params["W"])
     np.testing.assert_allclose(gradients[0], gradients[1], rtol=1e-5, atol=1e-7)
+
+
+def test_the_backward_pass_reads_what_the_step_computes_once() -> None:
+    """The derivative of the sine is the cosine that the step has of the same parameters."""
+    plan = program(symrnn.Cell.from_equations("h' = sin(a) * h + cos(a) * x", name="turning"))
+    routine = backward_of(plan)
+    texts = [to_text(s.expression) for phase in routine.phases for stage in phase.stages for s in stage.statements]
+    assert any("cos_a" in text and "sin_a" in text for text in texts)
+    assert not [text for text in texts if "sin(" in text or "cos(" in text]
