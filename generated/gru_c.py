@@ -107,7 +107,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype, given)
 
 
-_ABI = b"b0d3d2553c98f5659c6af4a37a53d0a7"
+_ABI = b"d3f22849b053f0012ff1a9c9650da3f7"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),
@@ -1817,10 +1817,10 @@ def _query(dtype: np.dtype, name: str, dims: _Dims, *numbers: int) -> int:
 def _dims(
     sizes: Mapping[str, int], steps: int, rows: int, lengths: np.ndarray | None = None, reverse: bool = False
 ) -> _Dims:
-    """The structure of sizes; an unknown size is 1."""
+    """The structure of sizes; one that no array has is what it was fixed to, or 1."""
     dims = _Dims(steps, rows, lengths=None if lengths is None else lengths.ctypes.data, reverse=bool(reverse))
     for size in _SIZES:
-        setattr(dims, f"size_{size}", sizes.get(size, 1))
+        setattr(dims, f"size_{size}", sizes.get(size, FIXED.get(size, 1)))
     if _INPUT_IS_HIDDEN:
         dims.size_input = dims.size_hidden
     return dims

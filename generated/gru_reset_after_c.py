@@ -109,7 +109,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype, given)
 
 
-_ABI = b"5296fb6457c567e4bd398799d366485b"
+_ABI = b"3ce37b31d8f92178268a96aa5e65221d"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),
@@ -1819,10 +1819,10 @@ def _query(dtype: np.dtype, name: str, dims: _Dims, *numbers: int) -> int:
 def _dims(
     sizes: Mapping[str, int], steps: int, rows: int, lengths: np.ndarray | None = None, reverse: bool = False
 ) -> _Dims:
-    """The structure of sizes; an unknown size is 1."""
+    """The structure of sizes; one that no array has is what it was fixed to, or 1."""
     dims = _Dims(steps, rows, lengths=None if lengths is None else lengths.ctypes.data, reverse=bool(reverse))
     for size in _SIZES:
-        setattr(dims, f"size_{size}", sizes.get(size, 1))
+        setattr(dims, f"size_{size}", sizes.get(size, FIXED.get(size, 1)))
     if _INPUT_IS_HIDDEN:
         dims.size_input = dims.size_hidden
     return dims

@@ -83,7 +83,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype, given)
 
 
-_ABI = b"573c842c56092a7a6b34ad5bc5c40cf9"
+_ABI = b"dbd93c81fac229f6dc7d859aa6b1e7ad"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),
@@ -1793,10 +1793,10 @@ def _query(dtype: np.dtype, name: str, dims: _Dims, *numbers: int) -> int:
 def _dims(
     sizes: Mapping[str, int], steps: int, rows: int, lengths: np.ndarray | None = None, reverse: bool = False
 ) -> _Dims:
-    """The structure of sizes; an unknown size is 1."""
+    """The structure of sizes; one that no array has is what it was fixed to, or 1."""
     dims = _Dims(steps, rows, lengths=None if lengths is None else lengths.ctypes.data, reverse=bool(reverse))
     for size in _SIZES:
-        setattr(dims, f"size_{size}", sizes.get(size, 1))
+        setattr(dims, f"size_{size}", sizes.get(size, FIXED.get(size, 1)))
     if _INPUT_IS_HIDDEN:
         dims.size_input = dims.size_hidden
     return dims

@@ -101,7 +101,7 @@ class Along:
             taken = range(steps if lengths is None else lengths[row])
             for t in reversed(taken) if reverse else taken:
                 given = {**params, **{name: array[t, row] for name, array in others.items()}}
-                found = self.step(given, x[t, row], {name: array[row] for name, array in final.items()})
+                found = self.step(given, x[t, row], {name: array[row].copy() for name, array in final.items()})
                 for name, array in final.items():
                     array[row] = found[f"{name}'"]
                 for name, value in after.items():
@@ -285,6 +285,13 @@ _HVK: Mapping[str, SizeEntry] = {"S": ["head", "value", "key"], "K": ["key", "in
 _TWO, _THREE = {"value": 3, "key": 5}, {"head": 3, "value": 2, "key": 5}
 
 OWN = (
+    Along(  # two reductions of one gradient, at different stages
+        "held_back",
+        "S' = tanh(logsumexp(S) + p + a * sum(w * x))\ny = sum(S, value)",
+        {"S": ["value", "key"], "p": 1, "w": "input", "a": ["value", "key"]},
+        _TWO,
+        output=("y",),
+    ),
     Along(
         "state_alone",
         "S' = tanh(a * S + (V @ x) * (K @ x))",

@@ -7,6 +7,7 @@ Reads them; returns them parsed. Imports nothing that takes a while. Leaves out:
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -60,6 +61,9 @@ arguments stand behind a colon (`lstm+zoneout:h=0.1,c=0.05`), or in parentheses 
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for add in (_add_list, _add_show, _add_generate, _add_report, _add_check, _add_flow, _add_diagnose, _add_info):
         add(commands)
+    if not (sys.argv[1:] if argv is None else argv):
+        parser.print_help(sys.stderr)
+        raise SystemExit(2)
     arguments = parser.parse_args(argv)
     if arguments.command == "show":
         _refuse_contradictions(arguments)

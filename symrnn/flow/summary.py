@@ -9,7 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
+
 from symrnn.flow.clip import Clipping, clipping
+from symrnn.flow.measured import Measured
 from symrnn.flow.sweep import Sweep, SweepPoint
 from symrnn.flow.table import direct_share, flow_values, mean, power_of_ten
 
@@ -21,7 +24,8 @@ _WORDS = 3
 _MEANING = """
 scale, bias   every recurrent matrix is that scale times an orthogonal one, so that all its singular values and the moduli
               of all its eigenvalues are the scale; every bias that holds a state is that number (- as the cell starts)
-gradient      length of dL/ds, all states together, {steps} steps before the end, relative to the end
+gradient      length of dL/ds, all states together, {steps} steps before the end, relative to the end; none where L reads no
+              state of the end
 worst case    largest singular value of the product of all {steps} step Jacobians
 sigma, bound  largest singular value of one step Jacobian, and its bound from the norms of factors; means over the run
 exponent      largest Lyapunov exponent, per step
@@ -70,7 +74,7 @@ def _row(point: SweepPoint) -> tuple[str, ...]:
         point.cell,
         "-" if point.scale is None else f"{point.scale:g}",
         "-" if point.bias is None else f"{point.bias:g}",
-        power_of_ten(mean(flow.log_gradient[0] - flow.log_gradient[-1])),
+        _grown(flow),
         power_of_ten(mean(flow.log_sigma_product[-1])),
         f"{math.exp(mean(flow.log_sigma)):.3f}",
         f"{math.exp(mean(flow.log_bound)):.3f}",
@@ -78,6 +82,13 @@ def _row(point: SweepPoint) -> tuple[str, ...]:
         "none" if direct is None else power_of_ten(direct),
         f"{100 * direct_share(flow):.0f} %",
     )
+
+
+def _grown(flow: Measured) -> str:
+    """How much the gradient of the states grew on its way; none where the loss does not read the last ones, as they are."""
+    if not np.isfinite(flow.log_gradient[-1]).all():
+        return "none"
+    return power_of_ten(mean(flow.log_gradient[0] - flow.log_gradient[-1]))
 
 
 def _found(sweep: Sweep) -> list[str]:

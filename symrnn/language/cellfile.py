@@ -196,6 +196,12 @@ def _check_table(table: Mapping[str, Any], where: Origin) -> None:
         wanted, word = _WANTED[key in _STRINGS, key in _LISTS]
         if not isinstance(value, wanted) or isinstance(value, _Decimal):
             raise where.entry_error(f"{key}: expected {word.format(key)}, found {described(value)}", key)
+    for head, entries in table.items():
+        for key in entries if head in _TABLES and isinstance(entries, dict) else ():
+            of_file = key in known and key not in table
+            if of_file and not re.search(rf"\b{key}\b", str(table.get("equations", ""))):
+                message = f"`{key}` stands under [{head}], as all does that follows its head; move it above the tables"
+                raise where.entry_error(message, head, key)
     for key in ("name", "equations"):
         if key not in table:
             message = f"`{key}` is missing; a cell file has at least `name` and `equations`"

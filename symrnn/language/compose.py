@@ -316,7 +316,8 @@ class _Composer:
         if name in self._targets:
             line = self._origin.at(self._targets[name].place)[0]
             raise self._origin.error(
-                f"`{name}` is read before it is assigned in line {line}; it is readable only below its assignment",
+                f"`{name}` is read before it is assigned in line {line}; it is readable only below its assignment; if it is a "
+                f"state, assign `{name}{PRIME}`, and `{name}` is its value before the step",
                 node.place,
             )
         if is_next(name):

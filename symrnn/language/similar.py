@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from symrnn.language.axes import axes_of, has_axes
 from symrnn.language.cell import Cell
 from symrnn.language.system import HIDDEN, INPUT, Role, Variable
 from symrnn.language.text import to_text
@@ -22,8 +23,8 @@ _SHORTEST = 3
 
 
 def doubts(cell: Cell) -> tuple[str, ...]:
-    """A sentence for everything about a cell that may be a mistake: misspelt names, numbers, tied sizes."""
-    return (*lookalikes(cell), *numbers_meant(cell), *sizes_shared(cell))
+    """A sentence for everything about a cell that may be a mistake: misspelt names, numbers, tied sizes, undeclared axes."""
+    return (*lookalikes(cell), *numbers_meant(cell), *sizes_shared(cell), *axes_taken(cell))
 
 
 def lookalikes(cell: Cell) -> tuple[str, ...]:
@@ -98,6 +99,26 @@ def sizes_shared(cell: Cell) -> tuple[str, ...]:
         f"`{matrix}` in {', '.join(before)}{' and ' if before else ''}{last} makes `{INPUT}` and `{HIDDEN}` one number; "
         f"if you mean two, give each product a matrix of its own, else write `{matrix} = [{entry}]` in [sizes]",
     )
+
+
+def axes_taken(cell: Cell) -> tuple[str, ...]:
+    r"""A sentence for every matrix whose rows have several axes because what it gives meets them, and no entry says so.
+
+    >>> sizes = {"S": ["value", "key"]}
+    >>> print(*axes_taken(Cell.from_equations("S' = S + V @ x", sizes=sizes)))  # doctest: +NORMALIZE_WHITESPACE
+    `V` has no entry in [sizes], so its rows have the axes value, key of what it meets; if you mean fewer, as in an outer
+    product, write `V = ["value", "input"]` in [sizes]
+    """
+    found = []
+    for parameter in cell.parameters:
+        rows = parameter.shape[0]
+        if len(parameter.shape) == 2 and has_axes(rows) and parameter.name not in cell.declared:
+            entry = f'{parameter.name} = ["{axes_of(rows)[0]}", "{parameter.shape[1]}"]'
+            found.append(
+                f"`{parameter.name}` has no entry in [sizes], so its rows have the axes {', '.join(axes_of(rows))} of what it "
+                f"meets; if you mean fewer, as in an outer product, write `{entry}` in [sizes]"
+            )
+    return tuple(found)
 
 
 def _similar(cell: Cell, parameter: Variable) -> Iterator[str]:

@@ -141,7 +141,7 @@ class _Deferred:
     """What the states' own loop does not need.
 
     Attributes:
-        near: what the loop runs all the same.
+        near: what the loop runs all the same, since to defer it would keep it for all steps.
         after: statements over all rows.
         products: gradients of matrices.
         sums: gradients of vectors.

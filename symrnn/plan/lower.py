@@ -243,8 +243,15 @@ def _levels(
         if target in keeps:
             waits[target].append((keeps[target], 0))
         level[target] = max((level[name] + wait for name, wait in waits[target]), default=0)
-    _sink(statements, waits, level, copies, _later(statements, sizes, waits, level, along))
-    return level
+    later = _later(statements, sizes, waits, level, along)
+    while True:
+        sunk = dict(level)
+        _sink(statements, waits, sunk, copies, later)
+        # An operand that another reduction holds back cannot follow: what would have gone with it stays too.
+        parted = {t for t, stage in later.items() if sunk[t] == stage and any(sunk[n] != stage for n, _ in waits[t])}
+        if not parted:
+            return sunk
+        later = {target: stage for target, stage in later.items() if target not in parted}
 
 
 def _later(

@@ -11,7 +11,7 @@ import numpy as np
 
 from templates.c.cell import _ENTRIES, _FIELDS, _PRECISIONS, _SIZES, _STATUS
 from templates.c.loader import _load
-from templates.python.cell import _INPUT_IS_HIDDEN, CELL
+from templates.python.cell import _INPUT_IS_HIDDEN, CELL, FIXED
 
 _NUMBERS: dict[str, Any] = {
     "size": ctypes.c_size_t,
@@ -78,10 +78,10 @@ def _query(dtype: np.dtype, name: str, dims: _Dims, *numbers: int) -> int:
 def _dims(
     sizes: Mapping[str, int], steps: int, rows: int, lengths: np.ndarray | None = None, reverse: bool = False
 ) -> _Dims:
-    """The structure of sizes; an unknown size is 1."""
+    """The structure of sizes; one that no array has is what it was fixed to, or 1."""
     dims = _Dims(steps, rows, lengths=None if lengths is None else lengths.ctypes.data, reverse=bool(reverse))
     for size in _SIZES:
-        setattr(dims, f"size_{size}", sizes.get(size, 1))
+        setattr(dims, f"size_{size}", sizes.get(size, FIXED.get(size, 1)))
     if _INPUT_IS_HIDDEN:
         dims.size_input = dims.size_hidden
     return dims

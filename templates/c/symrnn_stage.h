@@ -181,8 +181,8 @@ typedef struct S(at) {
    units are `wide` numbers apart; those of one tile begin `apart` numbers after those of the tile before. */
 typedef struct S(span) {
     size_t row, unit, end, units, wide, apart;
+    size_t line, last_line, numbers; /* of a stage along axes: from this line to that one, with so many numbers each */
     const real *sums;
-    size_t line, last_line; /* of a stage along axes: from this line to that one */
     int idle;
 } S(span);
 
@@ -250,7 +250,7 @@ ALWAYS void starts_of(size_t N, size_t line, size_t apart, size_t *starts)
 #define ON_ROW_ALONG(name)                                                                                              \
     ONCE void S(name##_row)(const S(at) *at, const S(stage) *s)                                                         \
     {                                                                                                                   \
-        const S(span) span = {.units = s->units, .line = s->line, .last_line = s->last_line, .apart = s->apart};        \
+        const S(span) span = {.units = s->units, .line = s->line, .last_line = s->last_line, .numbers = s->numbers};    \
         if (s->line < s->last_line)                                                                                     \
             S(name)(at, &span);                                                                                         \
     }
@@ -315,7 +315,7 @@ ALWAYS void run_lines(S(lines) *run, const S(at) *at, const S(span) *span, size_
 {
     const size_t whole = span->line + (span->last_line - span->line) / most * most;
     if (span->line < whole) {
-        switch (most == 4 ? span->apart : 0) {
+        switch (most == 4 ? span->numbers : 0) {
         case LANES: run(at, span, span->line, whole, most, LANES); break;
         case 2 * LANES: run(at, span, span->line, whole, most, 2 * LANES); break;
         case 4 * LANES: run(at, span, span->line, whole, most, 4 * LANES); break;
@@ -349,7 +349,7 @@ struct S(stage) {
     int masked;                         /* whether rows that have ended are treated differently */
     int later;                          /* whether it reads the step before in this loop */
     int far;                            /* whether its weights come from a far cache */
-    size_t lines, apart, group;         /* of a stage along axes; numbers in a line; parts get lines in such groups */
+    size_t lines, numbers, group;       /* of a stage along axes; numbers in a line; parts get lines in such groups */
     size_t line, last_line;             /* this part's lines */
     size_t work;                        /* of the statements on a unit, in multiply-adds */
     size_t depth, filled;               /* of all operands; the sums that some operand feeds */
@@ -377,7 +377,7 @@ ALWAYS S(stage) new_stage(const char *name, S(statements) *run, size_t units, si
     s.masked = masked;
     s.work = work;
     s.later = s.far = 0;
-    s.depth = s.filled = s.operands = s.lines = s.group = s.line = s.last_line = 0;
+    s.depth = s.filled = s.operands = s.lines = s.numbers = s.group = s.line = s.last_line = 0;
     return s;
 }
 
@@ -427,7 +427,7 @@ ALWAYS void find_weights(S(stage) *s, const piece *pieces, const real *packed)
 ALWAYS void set_lines(S(stage) *s, size_t lines, size_t group)
 {
     s->lines = s->last_line = lines;
-    s->apart = lines ? s->units / lines : 0;
+    s->numbers = lines ? s->units / lines : 0;
     s->group = group ? group : lines;
 }
 
@@ -707,8 +707,7 @@ ONCE void run_stage(const S(at) *at, const S(stage) *s, size_t row_begin, size_t
                 S(span) span = {.units = units, .unit = tile0 * wide, .end = end, .wide = wide, .apart = apart};
                 span.line = s->line;
                 span.last_line = s->last_line;
-                if (s->lines)
-                    span.apart = s->apart;
+                span.numbers = s->numbers;
                 for (size_t line = 0; line < height; ++line) {
                     span.row = order[row0 + line];
                     span.idle = s->masked && seq->lengths && idle_row(seq, at->first + span.row);
@@ -849,7 +848,7 @@ ALWAYS void sum_row(size_t all, size_t vectors, const S(at) *at, const S(stage) 
 ALWAYS void run_row_with(S(statements) *run, size_t all, size_t vectors, const S(at) *at, const S(stage) *s)
 {
     const size_t units = s->units, wide = vectors * LANES, tiles = s->end - s->begin;
-    S(span) span = {.units = units, .line = s->line, .last_line = s->last_line};
+    S(span) span = {.units = units, .wide = wide, .line = s->line, .last_line = s->last_line, .numbers = s->numbers};
     if (!all) {
         span.unit = s->begin * wide;
         span.end = s->end * wide < units ? s->end * wide : units;

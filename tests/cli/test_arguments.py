@@ -19,7 +19,7 @@ def test_version_is_that_of_the_package(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "required: COMMAND"),
+        ([], "the bundled cells"),
         (["bake"], "invalid choice: 'bake'"),
         (["show"], "required: CELL"),
         (["show", CELL, "--part", "wings"], "invalid choice: 'wings'"),

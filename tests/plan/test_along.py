@@ -66,6 +66,13 @@ def test_a_reduction_over_all_axes_stores_none_of_its_operand(memory: Routine) -
     assert stored.isdisjoint(reduced(statement.expression) for statement in whole)
 
 
+def test_a_reduction_stays_with_an_operand_that_another_reduction_holds_back() -> None:
+    """Of `dS` comes a sum that the carry waits for, and one that nothing does; both are taken where `dS` is made."""
+    text = "S' = tanh(logsumexp(S) + p)\ny = sum(S, value)"
+    routine = backward(text, "y", S=["value", "key"], p=["1"])
+    assert any(over_axes(s.expression) for stage in along(routine) for s in stage.statements)
+
+
 def test_a_reduction_joins_the_next_stage_along_its_axes(memory: Routine) -> None:
     """One that gives `k` waits for a value that no other waits for; what the carry waits for comes later still."""
     assert [len([s for s in stage.statements if over_axes(s.expression)]) for stage in along(memory)] == [3, 2]

@@ -370,9 +370,10 @@ def _side(stage: Stage, fused: FusedStage | None) -> int:
 
 
 def _work(stage: Stage, fused: FusedStage | None) -> str:
-    """Arithmetic, numbers that are read and written, and calls of functions."""
+    """C expression: arithmetic, numbers that are read and written, and calls of functions, in multiply-adds."""
     arithmetic, calls = unit_work((*stage.statements, *(each.statement for each in (fused.absorbed if fused else ()))))
-    simple = arithmetic + len(_read_one_by_one(stage)) + len(stage.writes)
+    joined = len([statement for statement in stage.statements if over_axes(statement.expression)])
+    simple = arithmetic + joined + len(_read_one_by_one(stage)) + len(stage.writes)
     return f"{simple} + {calls} * FUNCTION_WORK" if calls else str(simple)
 
 
