@@ -287,8 +287,8 @@ _TWO, _THREE = {"value": 3, "key": 5}, {"head": 3, "value": 2, "key": 5}
 OWN = (
     Along(  # two reductions of one gradient, at different stages
         "held_back",
-        "S' = tanh(logsumexp(S) + p + a * sum(w * x))\ny = sum(S, value)",
-        {"S": ["value", "key"], "p": 1, "w": "input", "a": ["value", "key"]},
+        "S' = tanh(logsumexp(S) + p + sum(w * x))\ny = sum(S + q, value)",
+        {"S": ["value", "key"], "p": 1, "w": "input", "q": ["value", "key"]},
         _TWO,
         output=("y",),
     ),
