@@ -109,7 +109,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype, given)
 
 
-_ABI = b"3ce37b31d8f92178268a96aa5e65221d"
+_ABI = b"17ef6b25c2b2b670c78cd5ba2f1b1e47"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

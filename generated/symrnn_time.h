@@ -199,11 +199,11 @@ ONCE void add_stage(S(routine) *r, enum phase phase, S(stage) s)
         r->begin[i] = r->stages;
 }
 
-/* Whether each of so many parts takes rows of every step. */
-INLINE int takes_rows(const S(routine) *r, size_t parts)
+/* Whether each of so many parts takes rows of every step, whose stages begin in the phase `first`. */
+INLINE int takes_rows(const S(routine) *r, size_t parts, enum phase first)
 {
     int products = 0;
-    for (size_t i = r->begin[LOOP]; i < r->begin[LAST + 1]; ++i)
+    for (size_t i = r->begin[first]; i < r->begin[LAST + 1]; ++i)
         products |= r->stage[i].operands > 0;
     return split_rows(r->seq.rows, parts, products);
 }
@@ -352,7 +352,7 @@ typedef struct S(split) {
 ONCE S(split) split_work(S(routine) *r)
 {
     const size_t rows = r->seq.rows, part = r->us.part, parts = r->us.parts;
-    const int by_rows = takes_rows(r, parts), one_row = rows == 1 && !r->seq.lengths;
+    const int by_rows = takes_rows(r, parts, LOOP), one_row = rows == 1 && !r->seq.lengths;
     const size_t own0 = share(rows, part, parts), own1 = share(rows, part + 1, parts);
     for (size_t i = 0; i < r->stages; ++i) {
         find_weights(&r->stage[i], r->pieces, r->packed);
@@ -466,8 +466,8 @@ QUERY double part_work(const S(routine) *r, size_t parts)
 }
 
 /* In how many parts, from 1 to `most`, a call is worth running: the other threads wait for calls, or must be woken. The
-   routine's stages are those that hoist. */
-QUERY size_t useful_parts(const S(routine) *r, size_t most, int awake)
+   routine's stages are those that hoist; `fused` says whether they run in the loop. */
+QUERY size_t useful_parts(const S(routine) *r, size_t most, int awake, int fused)
 {
     const size_t rows = r->seq.rows;
     const double row = (double)rows * MULTIPLY_NS * sizeof(real) * (fill_tiles(rows) ? 1.0 : LOW_TILES);
@@ -478,7 +478,7 @@ QUERY size_t useful_parts(const S(routine) *r, size_t most, int awake)
         states += (double)r->array[AT_STATES + 2 * i].width;
     for (size_t parts = 2; HAS_PARTS && parts <= most && parts <= SYMRNN_MOST_PARTS; ++parts) {
         double one = step * (double)share(rows, 1, parts) / (double)rows;
-        if (!takes_rows(r, parts))
+        if (!takes_rows(r, parts, fused ? HOIST : LOOP))
             one = row * part_work(r, parts) + (double)(r->begin[LOOP + 1] - r->begin[LOOP]) * MEET_NS
                   + (double)rows * states * FETCH_NS * sizeof(real);
         const double time = (awake ? START_NS : WAKE_NS) + one * steps;

@@ -92,9 +92,10 @@ int ENTRY(useful_parts)(const DIMS *dims, size_t most, int awake, size_t *size)
         return status;
     if (!size)
         return SYMRNN_NULL;
+    const int fused = fuses(&r);
     r.can_fuse = 0;
     S(forward_stages)(dims, &r);
-    *size = useful_parts(&r, most, awake);
+    *size = useful_parts(&r, most, awake, fused);
     return SYMRNN_OK;
 }
 
