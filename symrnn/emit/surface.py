@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from symrnn.emit.inline import picked
 from symrnn.emit.python_text import call, collection, quoted
 from symrnn.emit.request import Request
+from symrnn.language.axes import plain
 from symrnn.language.cell import Cell
 from symrnn.language.functions import FUNCTIONS
 from symrnn.language.reductions import REDUCTIONS
@@ -120,7 +121,7 @@ def _constants(program: Program, request: Request) -> tuple[str, ...]:
 def _tables(program: Program, left_out: Sequence[str]) -> tuple[str, ...]:
     cell = program.cell
     lines = [
-        *collection("_SHAPES = {", [f'"{v.name}": {_tuple(v.shape)}' for v in cell.parameters], "}"),
+        *collection("_SHAPES = {", [f'"{v.name}": {_tuple(map(plain, v.shape))}' for v in cell.parameters], "}"),
         *collection("_STATE_SIZES = {", [f'"{state}": "{cell.size(state)}"' for state in cell.states], "}"),
         *collection("_INIT = {", [f'"{v.name}": "{_start(program, v.name)}"' for v in cell.parameters], "}"),
         *collection("_DOMAINS = {", [f'"{name}": {_domain(word)}' for name, word in cell.domain.items()], "}"),

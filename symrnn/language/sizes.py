@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from symrnn.errors import CellError
-from symrnn.language.axes import axes_of, has_axes, size_of
+from symrnn.language.axes import has_axes, matrix_axes
 from symrnn.language.axis_sizes import AxisSizes, broadcast, described_as, merged
 from symrnn.language.matrix_sizes import Classes, MatrixSizes
 from symrnn.language.origin import Origin
@@ -347,7 +347,7 @@ class _Unifier:
         }
         acting = {name: shapes[name] for name in self._axes.acting}
         trees = self._trees(acting) if self._axes else {}
-        shapes |= {name: (size_of([*axes_of(rows), *axes_of(columns)]),) for name, (rows, columns) in acting.items()}
+        shapes |= {name: (matrix_axes(shape),) for name, shape in acting.items()}
         return Sizes(shapes, self._tied_by, oriented=oriented, trees=trees, acting=tuple(acting))
 
     def _trees(self, acting: Mapping[str, Shape]) -> dict[str, Expression]:
