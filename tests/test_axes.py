@@ -266,6 +266,7 @@ def test_no_steps_and_no_rows(problem: Problem, steps: int, batch: int) -> None:
 
 
 WIDE = {INPUT: 17, HIDDEN: 17, "head": 3, "value": 19, "key": 37, "state": 21, "tap": 3, "rank": 2, "out": 9}
+WIDE |= {"block": 3, "unit": 21}
 
 
 @pytest.mark.parametrize(

@@ -305,7 +305,9 @@ class _InterpretedStep:
                     math.fsum(a * b for a, b in zip(row, part, strict=True))
                     for at, part in zip(self._places(size_of(kept)), apart, strict=True)
                     for mine, row in zip(own, rows, strict=True)
-                    if all(at[axis] == place for axis, place in mine.items() if axis in at)  # one for each unit of an axis
+                    if all(
+                        at[axis] == place for axis, place in mine.items() if axis in at
+                    )  # one for each unit of an axis
                 ]
             case MatVec(matrix, transposed, operand):
                 rows, vector = self._rows[matrix, transposed], self._value(operand)

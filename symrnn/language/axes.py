@@ -64,6 +64,15 @@ def plain(size: str) -> str:
     return size.replace(TWIN, "")
 
 
+def twins_of(sizes: Iterable[str]) -> tuple[str, ...]:
+    """The second names of axes in these sizes, each once.
+
+    >>> twins_of(["key", "key*key'", "head*key*key'"])
+    ("key'",)
+    """
+    return tuple(dict.fromkeys(axis for size in sizes for axis in axes_of(size) if axis.endswith(TWIN)))
+
+
 def settled(size: str) -> str:
     """A size where a twin that stands alone is the axis that it is of.
 

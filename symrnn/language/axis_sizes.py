@@ -276,10 +276,10 @@ class AxisSizes:
             )
         if not in_order(rows, acted_on(size, (rows, columns), transposed=False)):
             new = [axis for axis in others if axis not in apart]
-            order = [*(axis for axis in axes if axis in apart), *new, *ends]
+            first = [axis for axis in axes if axis in apart]
             return (
-                f"{told}; `{matrix}` has a matrix for each unit of {' and '.join(f'`{axis}`' for axis in apart)}: declare these "
-                f"axes first and in that order, as in `{matrix} = {_entry(order)}`"
+                f"{told}; `{matrix}` has a matrix for each unit of {' and '.join(f'`{axis}`' for axis in first)}: declare "
+                f"{'these axes' if len(first) > 1 else 'this axis'} first, as in `{matrix} = {_entry([*first, *new, *ends])}`"
             )
         return ""
 

@@ -115,9 +115,7 @@ class LineTotal:
 
 
 def line_key(name: str, of: str) -> str:
-    """Identifies what stands in a line for a value that is repeated: the value, and the axes that it is read along if these
-    are not its own.
-    """
+    """Identifies what stands in a line for a value that is repeated: the value, and its size if that names an axis again."""
     return f"{name} {of}" if TWIN in of else name
 
 

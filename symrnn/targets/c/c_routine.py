@@ -84,7 +84,10 @@ def _forms(cell: CCell, stage: CStage) -> Iterator[str]:
 def _sizes_of(stage: CStage) -> set[str]:
     """The sizes that the stage's units and operands depend on."""
     segments = [s for form in (stage.forms, stage.fused) if form for s in form.segments]
-    return {*plain_axes(stage.size), *(size for s in segments for size in (*s.panel.depth.sizes, *s.source.before.sizes))}
+    return {
+        *plain_axes(stage.size),
+        *(size for s in segments for size in (*s.panel.depth.sizes, *s.source.before.sizes)),
+    }
 
 
 def _sums_and_vectors(stage: CStage) -> tuple[str, str]:

@@ -276,7 +276,9 @@ class Lowerer(Fold[Root], refuses=(Reduce, VectorCall, MatVec, Outer, *MATRICES)
 
     def _role(self, function: str, arguments: tuple[Operand, ...]) -> str:
         """A name that says what a temporary is, or that of its statement if that would be too long."""
-        words = [self._stem(a) if isinstance(a, str) else _word(a) for a in arguments[: 1 if function == REPEAT else None]]
+        words = [
+            self._stem(a) if isinstance(a, str) else _word(a) for a in arguments[: 1 if function == REPEAT else None]
+        ]
         match function, words:
             case "square", [base]:
                 role = f"{base}_squared"
