@@ -129,7 +129,7 @@ def _tables(program: Program, left_out: Sequence[str]) -> tuple[str, ...]:
         f'_INPUT_SIZE = "{cell.size("x")}"',
         *collection("_INPUTS = {", [f'"{name}": "{cell.size(name)}"' for name in cell.given[1:]], "}"),
         *collection("_OUTPUTS = {", _outputs(cell), "}"),
-        *collection("_MATRICES = (", _strings([v.name for v in cell.parameters if v.matrix]), ")", single=True),
+        *collection("_MATRICES = {", [f'"{v.name}": {v.apart}' for v in cell.parameters if v.matrix], "}"),
         f"_INPUT_IS_HIDDEN = {cell.input_is_hidden}",
     ]
     return (*lines, *(collection("_LEFT_OUT = (", _strings(left_out), ")", single=True) if left_out else ()))

@@ -238,7 +238,7 @@ class AxisSizes:
         self.acting[at.node.matrix] = None
         found = acted_on(size, (of_rows, of_columns), transposed=False)
         if apart := self._apart_in(size, of_rows, of_columns):
-            self._apart.setdefault(at.node.matrix, apart)
+            self._apart[at.node.matrix] = max(self._apart.get(at.node.matrix, []), apart, key=len)
         self._acted.append((at, inner, rows, columns, found))
         return self.labelled(found)
 
@@ -271,9 +271,12 @@ class AxisSizes:
         apart = self._apart_in(size, rows, columns)
         fits = not apart or (not form.transposed and len(apart) < len(others))
         if axes[len(axes) - len(ends) :] != ends or not fits:
-            return f"{told}; `{name}` has the axes {in_words(size_of([*others, *ends]))}; " + (
-                self._written_out(form, size)
-            )
+            has = f"{told}; `{name}` has the axes {in_words(size_of([*others, *ends]))}"
+            if not set(others) & set(ends):
+                return f"{has}; {self._written_out(form, size)}"
+            order = _entry([*(axis for axis in axes if axis not in ends), *ends])
+            of = operand if operand.isidentifier() else "its name"
+            return f"{has}; declare the value with {' and '.join(f'`{axis}`' for axis in ends)} last, as in `{of} = {order}`"
         if not in_order(rows, acted_on(size, (rows, columns), transposed=False)):
             new = [axis for axis in others if axis not in apart]
             first = [axis for axis in axes if axis in apart]
@@ -358,6 +361,10 @@ class AxisSizes:
             if fault:
                 raise self._origin.error(fault, at.place)
             self._hold_whole(at)
+
+    def apart(self, matrix: str) -> int:
+        """How many of the first axes of a matrix that acts have a matrix for each unit."""
+        return len(self._apart.get(matrix, ()))
 
     def _hold_whole(self, at: Located) -> None:
         """Refuse the transpose of a matrix that elsewhere is one for each unit of an axis: it would sum over this axis."""
