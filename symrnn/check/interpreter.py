@@ -300,14 +300,12 @@ class _InterpretedStep:
                 given, inner = self._value(operand), len(rows[0])
                 apart = [given[start : start + inner] for start in range(0, len(given), inner)]
                 kept = axes_of(of)[: -len(axes_of(shape[0 if transposed else 1]))]
-                own = list(self._places(shape[1 if transposed else 0]))
-                return [
+                placed = list(zip(self._places(shape[1 if transposed else 0]), rows, strict=True))
+                return [  # of the rows that a unit of an axis has to itself, those of the unit at hand
                     math.fsum(a * b for a, b in zip(row, part, strict=True))
                     for at, part in zip(self._places(size_of(kept)), apart, strict=True)
-                    for mine, row in zip(own, rows, strict=True)
-                    if all(
-                        at[axis] == place for axis, place in mine.items() if axis in at
-                    )  # one for each unit of an axis
+                    for mine, row in placed
+                    if all(at.get(axis, place) == place for axis, place in mine.items())
                 ]
             case MatVec(matrix, transposed, operand):
                 rows, vector = self._rows[matrix, transposed], self._value(operand)

@@ -134,13 +134,11 @@ class Evaluator(Fold[Array], refuses=MATRICES):
         table = table.T if node.transposed else table
         before, width = size_of(kept), self.sizes[inner]
         apart = operand.reshape(*operand.shape[:-1], self.sizes[before], 1, width)
-        if (
-            own
-        ):  # a matrix for each unit of an axis that the value keeps: rows of all matrices, where they are of one unit
+        if own:  # of the rows that a unit of an axis has to itself, those of each unit
             new = without(outer, kept)
             places = repeated(np.arange(len(table)), outer, size_of([*kept, *axes_of(new)]), self.sizes)
             table = table[places.reshape(self.sizes[before], self.sizes[new])]
-        acted = (apart * table).sum(axis=-1)
+        acted: Array = (apart * table).sum(axis=-1)
         return acted.reshape(*operand.shape[:-1], acted.shape[-2] * acted.shape[-1])
 
     def _of_reduction(self, node: Reduce) -> Array:

@@ -121,7 +121,9 @@ def _constants(program: Program, request: Request) -> tuple[str, ...]:
 def _tables(program: Program, left_out: Sequence[str]) -> tuple[str, ...]:
     cell = program.cell
     lines = [
-        *collection("_SHAPES = {", [f'"{v.name}": {_tuple(map(plain, v.shape))}' for v in cell.parameters], "}"),
+        *collection(
+            "_SHAPES = {", [f'"{v.name}": {_tuple([plain(size) for size in v.shape])}' for v in cell.parameters], "}"
+        ),
         *collection("_STATE_SIZES = {", [f'"{state}": "{cell.size(state)}"' for state in cell.states], "}"),
         *collection("_INIT = {", [f'"{v.name}": "{_start(program, v.name)}"' for v in cell.parameters], "}"),
         *collection("_DOMAINS = {", [f'"{name}": {_domain(word)}' for name, word in cell.domain.items()], "}"),

@@ -208,7 +208,8 @@ class Lowerer(Fold[Root], refuses=(Reduce, VectorCall, MatVec, Outer, *MATRICES)
 
     def _of_broadcast(self, node: Broadcast) -> Root:
         value = self._array(self._operand(node.operand))
-        return REPEAT, (value, *([Literal(size=node.of)] if node.of != self._sizes[value] else []))
+        # A value may be read along other axes than its own: then these are told.
+        return REPEAT, (value, Literal(size=node.of)) if node.of != self._sizes[value] else (value,)
 
     def _power(self, base: Operand, exponent: Fraction) -> Root:
         base = self._array(base)
@@ -249,8 +250,8 @@ class Lowerer(Fold[Root], refuses=(Reduce, VectorCall, MatVec, Outer, *MATRICES)
         vector = self._in_rows(node.operand.name)
         spelt = reduction(node.kind)
         # What is left may be read along another axis than it has here: then the one that it runs over is told.
-        apart = node.of and without(node.of, axes_of(node.axis)) != self._sizes[target]
-        given = (vector, *([Literal(size=node.axis)] if apart else []))
+        apart = bool(node.of) and without(node.of, axes_of(node.axis)) != self._sizes[target]
+        given: tuple[Operand, ...] = (vector, Literal(size=node.axis)) if apart else (vector,)
         if not spelt.divides:
             self._emit(spelt.fold, given, target)
             return
