@@ -309,7 +309,16 @@ PUBLISHED = (
     Along("mlstm_heads", numbers={"head": 2, "key": 3, "value": 5}, by_hand=_mlstm),
     Along("gated_deltanet", numbers={"value": 5, "key": 3}, by_hand=_delta_rule),
     Along("lstm_heads", numbers={INPUT: 2, "head": 2, "unit": 3}, by_hand=_lstm_heads),
-    Along("rg_lru_blocks", numbers={"block": 3, "unit": 2}, by_hand=_rg_lru),
+    Along(
+        "rg_lru_blocks",
+        "r = sigmoid(W_a @ x + b_a)\n"
+        "i = sigmoid(W_x @ x + b_x)\n"
+        "log_a = -8 * softplus(lam) * r\n"
+        "h' = exp(log_a) * h + sqrt(1 - exp(2 * log_a)) * i * x",
+        {**{name: ["block", "unit"] for name in "xh"}, **{f"W_{gate}": ["block", "unit", "unit"] for gate in "ax"}},
+        {"block": 3, "unit": 2},
+        by_hand=_rg_lru,
+    ),
 )
 """Published cells, with what they compute written down by hand."""
 
