@@ -1421,6 +1421,7 @@ def _initial_values(
     for name, shape in shapes.items():
         word, *options = _INIT[name].split()
         if word in _INITIALISERS:
+            # Of some matrices there is one for each unit of their first axes: each of these is drawn by itself.
             matrix, apart = len(_SHAPES[name]) == 2 or name in _MATRICES, _MATRICES.get(name, 0)
             drawn = (math.prod(shape[apart:-1]), shape[-1]) if matrix else (math.prod(shape),)
             wanted = (random, drawn, shape[-1] if matrix else hidden_size, *map(float, options))

@@ -478,6 +478,26 @@ OWN = (
         output=("y", "z"),
     ),
     Along(
+        "square_matrices_of_the_input",
+        "T' = tanh(T + (H @ T) + (V @ x))\nS' = cos((A @ S) * x + (A.T @ x) + sum(H.T @ T'))\ny = mean(A @ (A @ S'), input)",
+        {
+            "S": ["value", "input"],
+            "T": ["value", "hidden"],
+            "A": ["input", "input"],
+            "H": ["hidden", "hidden"],
+            "V": ["value", "hidden", "input"],
+        },
+        {INPUT: 4, HIDDEN: 3, "value": 2},
+        output=("y",),
+    ),
+    Along(
+        "square_matrix_by_an_equation_below",
+        "S' = sin((A @ S) + (A.T @ (S * k)))\nh' = tanh(h + x + sum(S', value))",
+        {"S": ["value", "input"], "A": ["hidden", "input"], "k": "value"},
+        {INPUT: 4, "value": 3},
+        output=("h",),
+    ),
+    Along(
         "softmax_over_axes",
         "p = softmax(S * k + (K @ x), head)\n"
         "S' = sin(a * S + softmax(p * b + V @ x, key)) + softmax(S, value)\n"
