@@ -491,6 +491,20 @@ OWN = (
         output=("y",),
     ),
     Along(
+        "square_matrix_of_several_rows",
+        "q = R @ S\nS' = tanh(a * S + (R.T @ (q * q)) + (K @ x) + (R.T @ m))\ny = max(R @ (R.T @ q), rank)",
+        {
+            "S": ["head", "key"],
+            "R": ["rank", "key", "key"],
+            "K": ["head", "key", "input"],
+            "q": ["head", "rank", "key"],
+            "m": ["rank", "key"],
+            "a": "key",
+        },
+        {"head": 3, "rank": 2, "key": 4},
+        output=("y",),
+    ),
+    Along(
         "square_matrix_by_an_equation_below",
         "S' = sin((A @ S) + (A.T @ (S * k)))\nh' = tanh(h + x + sum(S', value))",
         {"S": ["value", "input"], "A": ["hidden", "input"], "k": "value"},

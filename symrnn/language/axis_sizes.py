@@ -287,9 +287,11 @@ class AxisSizes:
         return ""
 
     def _written_out(self, form: MatVec, size: str) -> str:
-        """The remedy that always works: the sum of products of a matrix and a value of ``size``."""
+        """The remedy that works but for square matrices: the sum of products of a matrix and a value of ``size``."""
         matrix = form.matrix
         rows, columns = (axes_of(each) for each in self._declared.get(matrix, ("rows", axes_of(size)[-1])))
+        if set(rows) & set(columns):  # as a value it would have an axis twice
+            return "use another matrix"
         inner = [axis for axis in (rows if form.transposed else columns) if axis in axes_of(size)] or axes_of(size)[-1:]
         name = self._free_name()
         text = f"{name} = {shown(to_text(Binary('*', Name(matrix), form.operand)), 40)}"

@@ -585,6 +585,13 @@ WRONG = (
         f"{AXES}W = ['hidden', 'key']\n",
     ),
     Wrong(
+        "prepared square matrix of a value with axes",
+        "W = 2 * V\nS' = S * sum(W @ S)",
+        (4, 14),
+        "`W` is prepared from parameters, or in their equations; use another matrix",
+        f"{AXES}W = ['key', 'key']\n",
+    ),
+    Wrong(
         "transpose with axes of rows",
         "S' = S\nm' = Q.T @ x",
         (4, 6),
