@@ -59,7 +59,7 @@ _NO_GRADIENT = ()
 _INPUT_SIZE = "input"
 _INPUTS = {}
 _OUTPUTS = {"h": "hidden"}
-_MATRICES = ()
+_MATRICES = {}
 _INPUT_IS_HIDDEN = False
 
 
@@ -1182,11 +1182,13 @@ def _initial_values(
     for name, shape in shapes.items():
         word, *options = _INIT[name].split()
         if word in _INITIALISERS:
-            matrix = len(_SHAPES[name]) == 2 or name in _MATRICES
-            drawn = (math.prod(shape[:-1]), shape[-1]) if matrix else (math.prod(shape),)
-            fan_in = shape[-1] if matrix else hidden_size
+            # Of some matrices there is one for each unit of their first axes: each of these is drawn by itself.
+            matrix, apart = len(_SHAPES[name]) == 2 or name in _MATRICES, _MATRICES.get(name, 0)
+            drawn = (math.prod(shape[apart:-1]), shape[-1]) if matrix else (math.prod(shape),)
+            wanted = (random, drawn, shape[-1] if matrix else hidden_size, *map(float, options))
             try:  # what is given is drawn too: the others do not depend on it
-                params[name] = _INITIALISERS[word](random, drawn, fan_in, *map(float, options)).reshape(shape)
+                each = [_INITIALISERS[word](*wanted) for _ in range(math.prod(shape[:apart]))]
+                params[name] = np.stack(each).reshape(shape)
             except ValueError as error:
                 raise ValueError(f"{name}: {word}: {error}") from error
         else:

@@ -74,7 +74,7 @@ class Along:
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The array of each name, in units."""
         numbers = {INPUT: self.input, HIDDEN: self.hidden, **self.own, "1": 1}
-        shapes = {each.name: "*".join(each.shape).split("*") for each in self.cell.variables}
+        shapes = {each.name: "*".join(each.shape).replace("'", "").split("*") for each in self.cell.variables}
         return {name: tuple(numbers[axis] for axis in axes) for name, axes in shapes.items()}
 
     @cached_property
@@ -119,6 +119,18 @@ def _stood(value: _Value, axes: tuple[str, ...]) -> Array:
     array = value.array.transpose([value.axes.index(axis) for axis in axes if axis in value.axes])
     own = iter(array.shape)
     return array.reshape([next(own) if axis in value.axes else 1 for axis in axes])
+
+
+_SUMMED = "+"
+"""What the names of axes over which a product sums begin with."""
+
+
+def _contracted(matrix: _Value, names: tuple[str, ...], value: _Value, of: tuple[str, ...]) -> _Value:
+    """A matrix times a value by the names of their axes: what the value keeps, then what the matrix adds."""
+    letters = {name: chr(ord("a") + place) for place, name in enumerate(dict.fromkeys((*of, *names)))}
+    left = [name for name in letters if not name.startswith(_SUMMED)]
+    told = ("".join(letters[name] for name in each) for each in (of, names, left))
+    return _Value(np.einsum("{},{}->{}".format(*told), value.array, matrix.array), tuple(left))
 
 
 def _together(function: Callable[..., Array], *values: _Value) -> _Value:
@@ -186,7 +198,8 @@ class _Reading:
         ]
         self._shapes = shapes
         self._axes = {
-            each.name: tuple(axis for axis in "*".join(each.shape).split("*") if axis != "1") for each in cell.variables
+            each.name: tuple(axis for axis in "*".join(each.shape).replace("'", "").split("*") if axis != "1")
+            for each in cell.variables
         }
 
     def step(self, params: Arrays, x: Array, state: Arrays) -> Arrays:
@@ -216,12 +229,12 @@ class _Reading:
             case ast.BinOp(ast.Name(name), ast.MatMult(), operand):
                 matrix, value = values[name], self._of(operand, values)
                 assert value.axes[-1:] == matrix.axes[-1:]
-                return _Value(np.tensordot(value.array, matrix.array, (-1, -1)), value.axes[:-1] + matrix.axes[:-1])
+                return _contracted(matrix, (*matrix.axes[:-1], _SUMMED), value, (*value.axes[:-1], _SUMMED))
             case ast.BinOp(ast.Attribute(ast.Name(name), "T"), ast.MatMult(), operand):
                 matrix, value = values[name], self._of(operand, values)
-                rows = len(matrix.axes) - 1
-                assert value.axes[-rows:] == matrix.axes[:-1]
-                return _Value(np.tensordot(value.array, matrix.array, rows), value.axes[:-rows] + matrix.axes[-1:])
+                rows = [f"{_SUMMED}{axis}" for axis in matrix.axes[:-1]]
+                assert value.axes[-len(rows) :] == matrix.axes[:-1]
+                return _contracted(matrix, (*rows, matrix.axes[-1]), value, (*value.axes[: -len(rows)], *rows))
             case ast.BinOp(left, operator, right):
                 return _together(_OPERATORS[type(operator)], self._of(left, values), self._of(right, values))
             case ast.Call(ast.Name(name), [operand, ast.Name(axis)]) if name in _REDUCTIONS:
@@ -273,10 +286,39 @@ def _delta_rule(p: Arrays, x: Array, state: Arrays) -> Arrays:
     return {"S'": after, "y": after @ q}
 
 
+def _lstm_heads(p: Arrays, x: Array, state: Arrays) -> Arrays:
+    c, h = (np.empty(state["c"].shape, np.result_type(x, *p.values(), *state.values())) for _ in "ch")
+    for j in range(len(h)):
+        i, f, z, o = (p[f"W_{g}"][j] @ x + p[f"R_{g}"][j] @ state["h"][j] + p[f"b_{g}"][j] for g in "ifzo")
+        c[j] = sigmoid(f) * state["c"][j] + sigmoid(i) * np.tanh(z)
+        h[j] = sigmoid(o) * np.tanh(c[j])
+    return {"c'": c, "h'": h}
+
+
+def _rg_lru(p: Arrays, x: Array, state: Arrays) -> Arrays:
+    h = np.empty(state["h"].shape, np.result_type(x, *p.values(), *state.values()))
+    for j in range(len(h)):
+        r, i = (sigmoid(p[f"W_{g}"][j] @ x[j] + p[f"b_{g}"][j]) for g in "ax")
+        log_a = -8 * softplus(p["lam"][j]) * r
+        h[j] = np.exp(log_a) * state["h"][j] + np.sqrt(1 - np.exp(2 * log_a)) * i * x[j]
+    return {"h'": h}
+
+
 PUBLISHED = (
     Along("mamba_step", numbers={INPUT: 5, "state": 3}, by_hand=_mamba),
     Along("mlstm_heads", numbers={"head": 2, "key": 3, "value": 5}, by_hand=_mlstm),
     Along("gated_deltanet", numbers={"value": 5, "key": 3}, by_hand=_delta_rule),
+    Along("lstm_heads", numbers={INPUT: 2, "head": 2, "unit": 3}, by_hand=_lstm_heads),
+    Along(
+        "rg_lru_blocks",
+        "r = sigmoid(W_a @ x + b_a)\n"
+        "i = sigmoid(W_x @ x + b_x)\n"
+        "log_a = -8 * softplus(lam) * r\n"
+        "h' = exp(log_a) * h + sqrt(1 - exp(2 * log_a)) * i * x",
+        {**{name: ["block", "unit"] for name in "xh"}, **{f"W_{gate}": ["block", "unit", "unit"] for gate in "ax"}},
+        {"block": 3, "unit": 2},
+        by_hand=_rg_lru,
+    ),
 )
 """Published cells, with what they compute written down by hand."""
 
@@ -419,6 +461,62 @@ OWN = (
         },
         {"head": 3, "value": 2, "key": 5, "rank": 2, "out": 3},
         output=("y", "z"),
+    ),
+    Along(
+        "matrices_square_and_apart",
+        "q = (W @ S) + (W.T @ (S * a)) * k\n"
+        "p = (B @ S) + (B @ k) + (W.T @ k) * sum(a)\n"
+        "S' = tanh(a * S + b * (W @ q) + (K @ x) + (W @ k))\n"
+        "h' = sin((R @ h) + (R @ m) + (V @ x) + sum(p, value))\n"
+        "y = sum((W.T @ (W @ S')) * p, value) + R @ (R @ h')\n"
+        "z = Q @ (W @ sum(W.T @ q, head))",
+        {
+            **{name: ["head", "key"] for name in ("S", "h", "q", "b", "y")},
+            "W": ["key", "key"],
+            "R": ["head", "key", "key"],
+            "B": ["head", "value", "key"],
+            "K": ["head", "key", "input"],
+            "V": ["head", "key", "input"],
+            "Q": ["out", "key"],
+            "p": ["head", "value", "key"],
+            **{"a": "key", "k": "key", "m": "key"},
+        },
+        {"head": 3, "value": 2, "key": 4, "out": 3},
+        output=("y", "z"),
+    ),
+    Along(
+        "square_matrices_of_the_input",
+        "T' = tanh(T + (H @ T) + (V @ x))\nS' = cos((A @ S) * x + (A.T @ x) + sum(H.T @ T'))\ny = mean(A @ (A @ S'), input)",
+        {
+            "S": ["value", "input"],
+            "T": ["value", "hidden"],
+            "A": ["input", "input"],
+            "H": ["hidden", "hidden"],
+            "V": ["value", "hidden", "input"],
+        },
+        {INPUT: 4, HIDDEN: 3, "value": 2},
+        output=("y",),
+    ),
+    Along(
+        "square_matrix_of_several_rows",
+        "q = R @ S\nS' = tanh(a * S + (R.T @ (q * q)) + (K @ x) + (R.T @ m))\ny = max(R @ (R.T @ q), rank)",
+        {
+            "S": ["head", "key"],
+            "R": ["rank", "key", "key"],
+            "K": ["head", "key", "input"],
+            "q": ["head", "rank", "key"],
+            "m": ["rank", "key"],
+            "a": "key",
+        },
+        {"head": 3, "rank": 2, "key": 4},
+        output=("y",),
+    ),
+    Along(
+        "square_matrix_by_an_equation_below",
+        "S' = sin((A @ S) + (A.T @ (S * k)))\nh' = tanh(h + x + sum(S', value))",
+        {"S": ["value", "input"], "A": ["hidden", "input"], "k": "value"},
+        {INPUT: 4, "value": 3},
+        output=("h",),
     ),
     Along(
         "softmax_over_axes",

@@ -266,6 +266,7 @@ def test_no_steps_and_no_rows(problem: Problem, steps: int, batch: int) -> None:
 
 
 WIDE = {INPUT: 17, HIDDEN: 17, "head": 3, "value": 19, "key": 37, "state": 21, "tap": 3, "rank": 2, "out": 9}
+WIDE |= {"block": 3, "unit": 21}
 
 
 @pytest.mark.parametrize(
@@ -379,11 +380,12 @@ def test_flow_has_the_gradients_of_the_kernels(along: Along) -> None:
 
 def test_a_sweep_scales_matrices_with_several_axes() -> None:
     cell = symrnn.Cell.from_equations(
-        "q = Q @ h + W @ S\nS' = tanh(a * S + W.T @ q + x * k)\nh' = tanh(U @ sum(S', head))",
+        "q = Q @ h + W @ S\nS' = tanh(a * S + W.T @ q + R @ S + x * k)\nh' = tanh(U @ sum(S', head))",
         sizes={
             "S": ["head", "key"],
             "x": ["head", "key"],
             "W": ["rank", "value", "key"],
+            "R": ["head", "key", "key"],
             "Q": ["head", "rank", "value", "hidden"],
             "q": ["head", "rank", "value"],
             "U": ["hidden", "key"],
@@ -393,7 +395,7 @@ def test_a_sweep_scales_matrices_with_several_axes() -> None:
     )
     setup = Setup(steps=3, hidden=4, sizes={"head": 2, "rank": 2, "value": 3, "key": 5})
     swept = sweep([cell], scales=[0.5, 1.0], setup=setup)
-    assert swept.recurrent == {"cell": ("W", "Q", "U")}
+    assert swept.recurrent == {"cell": ("W", "Q", "R", "U")}
     assert [point.scale for point in swept.points] == [0.5, 1.0]
 
 

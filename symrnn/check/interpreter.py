@@ -19,7 +19,7 @@ from symrnn.check.cases import Problem
 from symrnn.check.measure import Array
 from symrnn.check.prepared_values import prepared_values
 from symrnn.errors import CheckError
-from symrnn.language.axes import Numbers, axes_of
+from symrnn.language.axes import Numbers, axes_of, size_of
 from symrnn.language.cell import Cell
 from symrnn.language.system import ONE
 from symrnn.language.tree import (
@@ -293,13 +293,20 @@ class _InterpretedStep:
                 return self._value(value)
             case Call(function, arguments):
                 return self._each(FUNCTIONS[function], *(self._value(argument) for argument in arguments))
-            case MatVec(matrix, transposed, operand, _, shape) if shape:
+            case MatVec(matrix, transposed, operand, of, shape) if shape:
                 numbers, wide = self._vectors[matrix], self._sizes[shape[1]]
                 table = [numbers[start : start + wide] for start in range(0, len(numbers), wide)]
                 rows = [list(column) for column in zip(*table, strict=True)] if transposed else table
                 given, inner = self._value(operand), len(rows[0])
                 apart = [given[start : start + inner] for start in range(0, len(given), inner)]
-                return [math.fsum(a * b for a, b in zip(row, part, strict=True)) for part in apart for row in rows]
+                kept = axes_of(of)[: -len(axes_of(shape[0 if transposed else 1]))]
+                placed = list(zip(self._places(shape[1 if transposed else 0]), rows, strict=True))
+                return [  # of the rows that a unit of an axis has to itself, those of the unit at hand
+                    math.fsum(a * b for a, b in zip(row, part, strict=True))
+                    for at, part in zip(self._places(size_of(kept)), apart, strict=True)
+                    for mine, row in placed
+                    if all(at.get(axis, place) == place for axis, place in mine.items())
+                ]
             case MatVec(matrix, transposed, operand):
                 rows, vector = self._rows[matrix, transposed], self._value(operand)
                 return [math.fsum(a * b for a, b in zip(row, vector, strict=True)) for row in rows]

@@ -109,14 +109,20 @@ def _parameter(rng: np.random.Generator, cell: Cell, name: str, dense: Array) ->
     if kind in DOMAINS:
         return drawn_in(kind, rng, dense.shape, 1)
     near, options = SPREAD * dense, options_of(start)
-    if kind == "identity":
-        return _single(np.eye(*dense.shape) + near)
-    if kind == "orthogonal":
-        q, _ = np.linalg.qr(rng.normal(size=(max(dense.shape), min(dense.shape))))
-        return _single((q if dense.shape[0] >= dense.shape[1] else q.T) + near)
+    if kind in ("identity", "orthogonal"):  # of each matrix, where it is one for each unit of its first axes
+        apart = dense.shape[: cell.by_name[name].apart]
+        size = math.prod(dense.shape[len(apart) : -1]), dense.shape[-1]
+        each = [np.eye(*size) if kind == "identity" else _orthogonal(rng, size) for _ in range(math.prod(apart))]
+        return _single(np.stack(each).reshape(dense.shape) + near)
     if options and number is None:
         return _single(_spread(kind, options, offset))
     return _single(near) if number == 0 else dense
+
+
+def _orthogonal(rng: np.random.Generator, size: tuple[int, int]) -> Array:
+    """Orthogonal columns, or rows where these are fewer."""
+    q, _ = np.linalg.qr(rng.normal(size=(max(size), min(size))))
+    return q if size[0] >= size[1] else q.T
 
 
 def _spread(kind: str, options: tuple[float, ...], offset: Array) -> Array:

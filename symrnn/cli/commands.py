@@ -34,6 +34,7 @@ from symrnn.derive.derivation import derive
 from symrnn.derive.document import document
 from symrnn.diagnose.diagnose import diagnose
 from symrnn.errors import BuildError, DiagnoseError
+from symrnn.language.axes import plain
 from symrnn.language.bundled import about_cells
 from symrnn.language.cell import Cell
 from symrnn.language.cellfile import load
@@ -116,7 +117,7 @@ def _described(cell: Cell) -> dict[str, object]:
         "outputs": {
             name: cell.by_name[value].shape for name, value in zip(cell.returned, cell.output_values, strict=True)
         },
-        "parameters": {parameter.name: parameter.shape for parameter in cell.parameters},
+        "parameters": {parameter.name: tuple(map(plain, parameter.shape)) for parameter in cell.parameters},
     }
 
 

@@ -17,7 +17,7 @@ from functools import partial
 
 import sympy
 
-from symrnn.language.axes import axes_of, beyond, without
+from symrnn.language.axes import axes_of, beyond, settled, without
 from symrnn.language.functions import FUNCTIONS, Algebra
 from symrnn.language.identifiers import Allocator
 from symrnn.language.normalise import expression_size
@@ -291,7 +291,7 @@ class _Adjoint:
             self._emit(part, term, equation.label)
             term = Name(part)
         total = self._allocator.fresh(f"{stem}_sum")
-        self._declare(total, (without(of, axes_of(beyond(size, of))),), "")
+        self._declare(total, (settled(without(of, axes_of(beyond(size, of)))),), "")
         self._emit(
             total, Reduce("sum", term) if size == ONE else Reduce("sum", term, beyond(size, of), of), equation.label
         )

@@ -19,7 +19,7 @@ import numpy as np
 
 from symrnn.derive.numeric import array_functions
 from symrnn.errors import DerivationError
-from symrnn.language.axes import Numbers, axes_of, has_axes, shape_axes
+from symrnn.language.axes import Numbers, axes_of, has_axes, shape_axes, size_of, without
 from symrnn.language.fold import Fold
 from symrnn.language.reductions import REDUCTIONS
 from symrnn.language.system import ONE, Equation, Variable
@@ -120,14 +120,26 @@ class Evaluator(Fold[Array], refuses=MATRICES):
 
     def _of_form(self, node: MatVec) -> Array:
         matrix = self.values[node.matrix]
-        if node.shape:  # it acts on the last axis of a value with several axes, as an author wrote it
-            rows, columns = (self.sizes[size] for size in node.shape)
-            table, width = matrix.reshape(rows, columns), rows if node.transposed else columns
-            operand = self(node.operand)
-            apart = operand.reshape(*operand.shape[:-1], operand.shape[-1] // width, width)
-            acted = apart @ (table if node.transposed else table.T)
-            return acted.reshape(*operand.shape[:-1], acted.shape[-2] * acted.shape[-1])
+        if node.shape:
+            return self._acted(node, matrix)
         return self(node.operand) @ (matrix if node.transposed else matrix.T)
+
+    def _acted(self, node: MatVec, matrix: Array) -> Array:
+        """A form of a matrix that acts on the last axis of a value with several axes, as an author wrote it."""
+        rows, columns = node.shape
+        inner, outer = (rows, columns) if node.transposed else (columns, rows)
+        kept = axes_of(node.of)[: -len(axes_of(inner))]
+        own = [axis for axis in axes_of(outer) if axis in kept]
+        table, operand = matrix.reshape(self.sizes[rows], self.sizes[columns]), self(node.operand)
+        table = table.T if node.transposed else table
+        before, width = size_of(kept), self.sizes[inner]
+        apart = operand.reshape(*operand.shape[:-1], self.sizes[before], 1, width)
+        if own:  # of the rows that a unit of an axis has to itself, those of each unit
+            new = without(outer, kept)
+            places = repeated(np.arange(len(table)), outer, size_of([*kept, *axes_of(new)]), self.sizes)
+            table = table[places.reshape(self.sizes[before], self.sizes[new])]
+        acted: Array = (apart * table).sum(axis=-1)
+        return acted.reshape(*operand.shape[:-1], acted.shape[-2] * acted.shape[-1])
 
     def _of_reduction(self, node: Reduce) -> Array:
         operand, meaning = self(node.operand), REDUCTIONS[node.kind].meaning

@@ -25,6 +25,7 @@ from symrnn.derive.sections import (
     slope_rows,
     tape_rows,
 )
+from symrnn.language.axes import TWIN, plain
 from symrnn.language.cell import Cell
 from symrnn.language.own import OPERANDS
 from symrnn.language.starts import DOMAINS
@@ -230,6 +231,8 @@ def _words(material: Material) -> str:
             r" A value that lacks an axis of what it meets is repeated along it: $R_a$ is the matrix that repeats along the "
             r"axis $a$, and $R_a^{\top}$ sums over it."
         )
+    if any(TWIN in variable.shape[0] for variable in material.cell.normal.variables):
+        text += r" The columns of a matrix that has an axis $a$ in its rows too have the axis $a'$, of as many units."
     if any(isinstance(node, VectorCall) and VECTORS[node.kind].matrix for node in nodes):
         text += (
             r" $\operatorname{cumsum}$ sums the units up to each one, $\operatorname{revcumsum}$ those from each one on. "
@@ -249,7 +252,7 @@ def _shapes(cell: Cell, notation: Notation) -> Iterator[tuple[str, str]]:
         groups.setdefault(variable.shape, []).append(variable)
     for shape, variables in groups.items():
         texts = [notation.name(variable.name) for variable in variables]
-        space = r"\mathbb{R}^{" + r" \times ".join(size_latex(size) for size in shape) + "}"
+        space = r"\mathbb{R}^{" + r" \times ".join(size_latex(plain(size)) for size in shape) + "}"
         for at in range(0, len(texts), 12):
             yield ",\\, ".join(texts[at : at + 12]), space
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from symrnn.derive.factors import partial
 from symrnn.derive.jacobian import Slopes
+from symrnn.language.axes import plain, twins_of
 from symrnn.language.cell import Cell
 from symrnn.language.listing import labelled, own_lines, written_lines
 from symrnn.language.starts import DOMAINS, described_start
@@ -88,7 +89,7 @@ def equations_text(cell: Cell) -> str:
     if cell.functions:
         lines += ["Functions of the cell's own", *own_lines(cell.functions.values())]
     wide = max((len(parameter.name) for parameter in cell.parameters), default=0)
-    listed = [f"  {parameter.name:{wide}}  ({', '.join(parameter.shape)})" for parameter in cell.parameters]
+    listed = [f"  {parameter.name:{wide}}  ({', '.join(map(plain, parameter.shape))})" for parameter in cell.parameters]
     said = ["; ".join(facts(cell, parameter)) for parameter in cell.parameters]
     column = max((len(line) for line in listed), default=0)
     listed = [f"{line:{column}}  {text}" if text else line for line, text in zip(listed, said, strict=True)]
@@ -114,12 +115,16 @@ def facts(cell: Cell, parameter: Variable) -> Iterator[str]:
 
 
 def _sizes(cell: Cell) -> list[str]:
-    """What an author may not expect of sizes: states of the size of the input, and sizes forced to be one number."""
+    """What an author may not expect of sizes: states of the size of the input, sizes forced to be one, second names of axes."""
     found = [f"  {state}  ({INPUT}), that of x" for state in cell.states if cell.size(state + PRIME) == INPUT]
     if cell.input_is_hidden:
         by = f"({cell.tied_by})" if cell.tied_by else "[sizes]"
         found.append(
             f"  {INPUT} = {HIDDEN}, by {by}: x has as many units as a state; a call with other sizes is an error"
+        )
+    for axis in twins_of(size for variable in cell.normal.variables for size in variable.shape):
+        found.append(
+            f"  {axis}  as many as {plain(axis)}: the columns of a matrix that has {plain(axis)} in its rows too"
         )
     return found
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from symrnn.emit.inline import picked
 from symrnn.emit.python_text import call, collection, quoted
 from symrnn.emit.request import Request
+from symrnn.language.axes import plain
 from symrnn.language.cell import Cell
 from symrnn.language.functions import FUNCTIONS
 from symrnn.language.reductions import REDUCTIONS
@@ -120,7 +121,9 @@ def _constants(program: Program, request: Request) -> tuple[str, ...]:
 def _tables(program: Program, left_out: Sequence[str]) -> tuple[str, ...]:
     cell = program.cell
     lines = [
-        *collection("_SHAPES = {", [f'"{v.name}": {_tuple(v.shape)}' for v in cell.parameters], "}"),
+        *collection(
+            "_SHAPES = {", [f'"{v.name}": {_tuple([plain(size) for size in v.shape])}' for v in cell.parameters], "}"
+        ),
         *collection("_STATE_SIZES = {", [f'"{state}": "{cell.size(state)}"' for state in cell.states], "}"),
         *collection("_INIT = {", [f'"{v.name}": "{_start(program, v.name)}"' for v in cell.parameters], "}"),
         *collection("_DOMAINS = {", [f'"{name}": {_domain(word)}' for name, word in cell.domain.items()], "}"),
@@ -128,7 +131,7 @@ def _tables(program: Program, left_out: Sequence[str]) -> tuple[str, ...]:
         f'_INPUT_SIZE = "{cell.size("x")}"',
         *collection("_INPUTS = {", [f'"{name}": "{cell.size(name)}"' for name in cell.given[1:]], "}"),
         *collection("_OUTPUTS = {", _outputs(cell), "}"),
-        *collection("_MATRICES = (", _strings([v.name for v in cell.parameters if v.matrix]), ")", single=True),
+        *collection("_MATRICES = {", [f'"{v.name}": {v.apart}' for v in cell.parameters if v.matrix], "}"),
         f"_INPUT_IS_HIDDEN = {cell.input_is_hidden}",
     ]
     return (*lines, *(collection("_LEFT_OUT = (", _strings(left_out), ")", single=True) if left_out else ()))

@@ -190,8 +190,10 @@ def _point(
     cell, point = derivation.cell, dict(params)
     if scale is not None:
         for name in _scaled(cell):
-            shape = point[name].shape  # rows may have several axes
-            point[name] = scale * _orthogonal(setup, name, (math.prod(shape[:-1]), shape[-1])).reshape(shape)
+            shape, apart = point[name].shape, cell.by_name[name].apart  # rows may have several axes
+            size = math.prod(shape[apart:-1]), shape[-1]
+            numbered = [f"{name} {place}" for place in range(math.prod(shape[:apart]))] if apart else [name]
+            point[name] = scale * np.stack([_orthogonal(setup, each, size) for each in numbered]).reshape(shape)
     if bias is not None:
         trajectory = run_steps(cell, point, x[:1], inputs={name: array[:1] for name, array in inputs.items()})
         for state, names in _shifted(cell).items():

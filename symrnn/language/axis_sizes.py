@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from symrnn.errors import CellError
-from symrnn.language.axes import axes_of, has_axes, has_text, in_words, size_of, without
+from symrnn.language.axes import acted_on, axes_of, has_axes, has_text, in_words, size_of, without
 from symrnn.language.matrix_sizes import Classes
 from symrnn.language.origin import Origin, shown
 from symrnn.language.parser import Assignment, Located
@@ -61,6 +61,8 @@ class AxisSizes:
         self._target = ""
         self._waiting: list[_Waiting] = []
         self._applied: list[tuple[Located, int]] = []
+        self._acted: list[tuple[Located, int, int, int, str]] = []
+        self._apart: dict[str, list[str]] = {}
         self.acting: dict[str, None] = {}
         """The matrices that act on the last axis of a value with several axes."""
 
@@ -231,12 +233,20 @@ class AxisSizes:
         if not has_axes(size) or (at.node.transposed and size == of_columns):
             self._applied.append((at, inner))
             return None
-        axes, ends = axes_of(size), axes_of(of_columns)
-        kept = axes[: len(axes) - len(ends)]
         if fault := self._no_action(at.node, size, of_rows, of_columns):
             raise self._origin.error(fault, at.place)
         self.acting[at.node.matrix] = None
-        return self.labelled(size_of([*kept, *axes_of(of_rows)]))
+        found = acted_on(size, (of_rows, of_columns), transposed=False)
+        if apart := self._apart_in(size, of_rows, of_columns):
+            self._apart[at.node.matrix] = max(self._apart.get(at.node.matrix, []), apart, key=len)
+        self._acted.append((at, inner, rows, columns, found))
+        return self.labelled(found)
+
+    @staticmethod
+    def _apart_in(size: str, rows: str, columns: str) -> list[str]:
+        """The axes that a value of ``size`` keeps and the rows of a matrix have too: those with a matrix for each unit."""
+        kept = axes_of(size)[: -len(axes_of(columns))]
+        return [axis for axis in axes_of(rows) if axis in kept]
 
     def _no_action(self, form: MatVec, size: str, rows: str, columns: str) -> str:
         """Why a matrix of ``rows`` and ``columns`` does not act on the last axis of a value of ``size``; empty if it does."""
@@ -258,23 +268,30 @@ class AxisSizes:
             return f"{told}; `{matrix}` {why}; {self._written_out(form, size)}"
         if not set(ends) <= set(axes):
             return f"{told}; `{name}` takes a value {described_as(columns)}; use another matrix"
-        if axes[len(axes) - len(ends) :] != ends or set(others) & set(axes[: len(axes) - len(ends)]):
-            return f"{told}; `{name}` has the axes {in_words(size_of([*others, *ends]))}; " + (
-                self._written_out(form, size)
-            )
-        if set(others) & set(ends):
-            twice = next(axis for axis in others if axis in ends)
-            pair = [f"{axis}_2" if axis == twice else axis for axis in others]
+        apart = self._apart_in(size, rows, columns)
+        fits = not apart or (not form.transposed and len(apart) < len(others))
+        if axes[len(axes) - len(ends) :] != ends or not fits:
+            has = f"{told}; `{name}` has the axes {in_words(size_of([*others, *ends]))}"
+            if not set(others) & set(ends):
+                return f"{has}; {self._written_out(form, size)}"
+            order = _entry([*(axis for axis in axes if axis not in ends), *ends])
+            of = operand if operand.isidentifier() else "its name"
+            return f"{has}; declare the value with {' and '.join(f'`{axis}`' for axis in ends)} last, as in `{of} = {order}`"
+        if not in_order(rows, acted_on(size, (rows, columns), transposed=False)):
+            new = [axis for axis in others if axis not in apart]
+            first = [axis for axis in axes if axis in apart]
             return (
-                f"{told}; an axis is known by its name, and `{matrix}` has `{twice}` in its rows and in its columns; give the "
-                f"rows a name of their own, as in `{matrix} = {_entry([*pair, *ends])}`"
+                f"{told}; `{matrix}` has a matrix for each unit of {' and '.join(f'`{axis}`' for axis in first)}: declare "
+                f"{'these axes' if len(first) > 1 else 'this axis'} first, as in `{matrix} = {_entry([*first, *new, *ends])}`"
             )
         return ""
 
     def _written_out(self, form: MatVec, size: str) -> str:
-        """The remedy that always works: the sum of products of a matrix and a value of ``size``."""
+        """The remedy that works but for square matrices: the sum of products of a matrix and a value of ``size``."""
         matrix = form.matrix
         rows, columns = (axes_of(each) for each in self._declared.get(matrix, ("rows", axes_of(size)[-1])))
+        if set(rows) & set(columns):  # as a value it would have an axis twice
+            return "use another matrix"
         inner = [axis for axis in (rows if form.transposed else columns) if axis in axes_of(size)] or axes_of(size)[-1:]
         name = self._free_name()
         text = f"{name} = {shown(to_text(Binary('*', Name(matrix), form.operand)), 40)}"
@@ -333,6 +350,35 @@ class AxisSizes:
                     f"`{at.node.matrix} = {pair}` under [sizes]",
                     at.place,
                 )
+            self._hold_whole(at)
+        for at, inner, rows, columns, found in self._acted:
+            assert isinstance(at.node, MatVec)
+            sizes = self._named(inner), self._named(rows), self._named(columns)
+            fault = self._no_action(at.node, *sizes)
+            if not fault and acted_on(sizes[0], sizes[1:], transposed=False) != self._merged(found):
+                fault = (
+                    f"the equations make `input` and `hidden` one number, so `{shown(to_text(at.node), 40)}`, with the axes "
+                    f"{in_words(found)}, has one axis twice; give one of them another name"
+                )
+            if fault:
+                raise self._origin.error(fault, at.place)
+            self._hold_whole(at)
+
+    def apart(self, matrix: str) -> int:
+        """How many of the first axes of a matrix that acts have a matrix for each unit."""
+        return len(self._apart.get(matrix, ()))
+
+    def _hold_whole(self, at: Located) -> None:
+        """Refuse the transpose of a matrix that elsewhere is one for each unit of an axis: it would sum over this axis."""
+        assert isinstance(at.node, MatVec)
+        matrix = at.node.matrix
+        if at.node.transposed and matrix in self._apart:
+            axes = " and ".join(f"`{axis}`" for axis in self._apart[matrix])
+            raise self._origin.error(
+                f"`{matrix} @` has a matrix for each unit of {axes}, and `{matrix}.T @` sums over all rows, {axes} too; use "
+                "another matrix",
+                at.place,
+            )
 
     def hold_distinct(self, tied_by: int | None) -> None:
         """Refuse a name that has both ``input`` and ``hidden`` where equations make them one number: one axis twice.

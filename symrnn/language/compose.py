@@ -392,7 +392,9 @@ class _Composer:
         axes = sizes[:-1] if matrix else sizes
         if len(axes) > 1:
             fault = (
-                "a name has an axis once" if len({*axes}) < len(axes) else "1 is no axis; leave it out" * (ONE in axes)
+                f"a name has an axis once{' among its rows' * matrix}"
+                if len({*axes}) < len(axes)
+                else "1 is no axis; leave it out" * (ONE in axes)
             )
             if fault:
                 raise self._origin.entry_error(f"[{table}] {name}: {fault}, found {described(entry, 30)}", table, name)
@@ -434,8 +436,9 @@ class _Composer:
         roles |= dict.fromkeys(self._parameters, Role.PARAMETER)
         roles |= {target: Role.NEXT if is_next(target) else Role.INTERMEDIATE for target in self._targets}
         roles |= dict.fromkeys(self._preparing.targets, Role.PREPARED)
+        shapes, acting = sizes.shapes, sizes.acting
         return tuple(
-            Variable(name, role, sizes.shapes[name], gradient=name not in held, matrix=name in sizes.acting)
+            Variable(name, role, shapes[name], "", name not in held, name in acting, acting.get(name, 0))
             for name, role in roles.items()
         )
 

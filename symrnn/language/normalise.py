@@ -24,7 +24,7 @@ from itertools import count, product
 from string import ascii_lowercase
 from typing import assert_never
 
-from symrnn.language.axes import acted_on, axes_of, size_of, without
+from symrnn.language.axes import acted_on, axes_of, matrix_axes, settled, size_of, without
 from symrnn.language.functions import FUNCTIONS
 from symrnn.language.identifiers import Allocator
 from symrnn.language.symbolic import formula_of
@@ -79,7 +79,7 @@ def expression_size(node: Expression, shape: dict[str, tuple[str, ...]]) -> str:
         case Reduce(axis=axis, of=""):
             return axis  # of a matrix, where parameters are prepared
         case Reduce(axis=axis, of=of):
-            return without(of, axes_of(axis))
+            return settled(without(of, axes_of(axis)))
         case Broadcast(size=size):
             return size
         case Eye():
@@ -102,14 +102,21 @@ def expression_size(node: Expression, shape: dict[str, tuple[str, ...]]) -> str:
 
 
 def _written_out(node: Expression) -> Expression:
-    """A form of a matrix that acts on the last axis of values with several axes, as a sum of products."""
+    """A form of a matrix that acts on the last axis of values with several axes, as a sum of products.
+
+    Where the matrix has an axis in its rows and in its columns, it is the one of the columns that the matrix sums over, and the
+    one of the rows that its transpose does: the operand is read along that one.
+    """
     if not (isinstance(node, MatVec) and node.shape):
         return node
-    rows, columns = (axes_of(size) for size in node.shape)
+    table = matrix_axes(node.shape)
+    rows = axes_of(node.shape[0])
+    columns = axes_of(table)[len(rows) :]
     inner = rows if node.transposed else columns
     axes = axes_of(node.of)
-    whole = size_of([*axes[: len(axes) - len(inner)], *rows, *columns])
-    factors = ((Name(node.matrix), size_of([*rows, *columns])), (node.operand, node.of))
+    kept = axes[: len(axes) - len(inner)]
+    whole = size_of([*kept, *(axis for axis in rows if axis not in kept), *columns])
+    factors = ((Name(node.matrix), table), (node.operand, size_of([*kept, *inner])))
     left, right = (part if of == whole else Broadcast(part, of, whole) for part, of in factors)
     return Reduce("sum", Binary("*", left, right), size_of(inner), whole)
 

@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from symrnn.errors import CellError
-from symrnn.language.axes import axes_of, has_axes, size_of
+from symrnn.language.axes import has_axes, matrix_axes
 from symrnn.language.axis_sizes import AxisSizes, broadcast, described_as, merged
 from symrnn.language.matrix_sizes import Classes, MatrixSizes
 from symrnn.language.origin import Origin
@@ -38,8 +38,8 @@ class Sizes:
             apart. The first one if there are several; empty if something else forces it.
         oriented: rows and columns of vectors that are prepared from a matrix and stand along one of its axes.
         trees: the right sides with each `Broadcast`, by target; empty where no name has several axes.
-        acting: the matrices that act on the last axis of a value with several axes. The shape of one is that of a vector with
-            the axes of its rows and columns.
+        acting: the matrices that act on the last axis of a value with several axes, each with how many of its first axes have
+            a matrix for each unit. The shape of one is that of a vector with the axes of its rows and columns.
     """
 
     shapes: Mapping[str, Shape]
@@ -47,7 +47,7 @@ class Sizes:
     shared_matrix: str = ""
     oriented: Mapping[str, Shape] = field(default_factory=dict)
     trees: Mapping[str, Expression] = field(default_factory=dict)
-    acting: tuple[str, ...] = ()
+    acting: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def input_is_hidden(self) -> bool:
@@ -347,8 +347,9 @@ class _Unifier:
         }
         acting = {name: shapes[name] for name in self._axes.acting}
         trees = self._trees(acting) if self._axes else {}
-        shapes |= {name: (size_of([*axes_of(rows), *axes_of(columns)]),) for name, (rows, columns) in acting.items()}
-        return Sizes(shapes, self._tied_by, oriented=oriented, trees=trees, acting=tuple(acting))
+        shapes |= {name: (matrix_axes(shape),) for name, shape in acting.items()}
+        apart = {name: self._axes.apart(name) for name in acting}
+        return Sizes(shapes, self._tied_by, oriented=oriented, trees=trees, acting=apart)
 
     def _trees(self, acting: Mapping[str, Shape]) -> dict[str, Expression]:
         """The right sides of the step with each `Broadcast`."""

@@ -46,6 +46,7 @@ class Variable:
             what only such values determine (`held`). A parameter under ``fixed`` says False.
         matrix: whether its last axis is the columns of a matrix: one that acts on the last axis of values with several axes
             is a vector with the axes of its rows and columns, and starts as matrices do.
+        apart: of such a matrix, how many of its first axes have a matrix for each unit: each of these starts by itself.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Variable:
     of: str = ""
     gradient: bool = True
     matrix: bool = False
+    apart: int = 0
 
 
 @dataclass(frozen=True)

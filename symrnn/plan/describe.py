@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
+from symrnn.language.axes import twins_of
 from symrnn.language.cell import Cell
 from symrnn.language.system import ONE
 from symrnn.language.text import to_text
@@ -64,6 +65,10 @@ def plan_text(
     lines = [f"{cell.name}: the plan", ""]
     sizes = f"{', '.join(cell.sizes)} or 1"
     lines.append(f"T steps of B rows, one row for each sequence; a value is a vector over units, of size {sizes}.")
+    if twins := twins_of(variable.shape[0] for variable in cell.normal.variables):
+        lines.append(
+            f"{', '.join(twins)}: as many units, in the columns of a matrix that has the axis in its rows too."
+        )
     lines += [*_table((*_LEGEND, *notes)), ""]
     lines += [*_routine_lines(forward), ""]
     if backward is not None:

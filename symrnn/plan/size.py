@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from math import prod
 
-from symrnn.language.axes import axes_of
+from symrnn.language.axes import plain_axes
 from symrnn.language.system import HIDDEN, INPUT
 
 
@@ -49,7 +49,7 @@ class Count:
     def _collect(cls, terms: Iterable[tuple[tuple[str, ...], int]]) -> Count:
         found: dict[tuple[str, ...], int] = {}
         for sizes, factor in terms:
-            key = tuple(sorted((axis for size in sizes for axis in axes_of(size)), key=_rank))
+            key = tuple(sorted((axis for size in sizes for axis in plain_axes(size)), key=_rank))
             found[key] = found.get(key, 0) + factor
         kept = [term for term in found.items() if term[1]]
         return cls(tuple(sorted(kept, key=lambda term: (-len(term[0]), [*map(_rank, term[0])]))))

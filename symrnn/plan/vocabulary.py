@@ -13,6 +13,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from symrnn.errors import PlanError
+from symrnn.language.axes import axes_of, without
 from symrnn.language.tree import Broadcast, Expression, Name, Reduce, VectorCall, children, names, walk
 from symrnn.plan.size import Count
 
@@ -250,6 +251,11 @@ def reductions(stage: Stage) -> tuple[str, ...]:
 def over_axes(expression: Expression) -> str:
     """The size of what a statement reduces over some of its axes; empty where it does not."""
     return expression.of if isinstance(expression, Reduce) else ""
+
+
+def reduced_to(expression: Expression) -> str:
+    """The axes that a statement over some of its axes leaves, as its operand has them; empty where it does not."""
+    return without(expression.of, axes_of(expression.axis)) if isinstance(expression, Reduce) and expression.of else ""
 
 
 def wholes(expression: Expression) -> tuple[str, ...]:

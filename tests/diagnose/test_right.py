@@ -72,6 +72,31 @@ def _of_memory(
     return dparams, {"S": delta * params["a"]}, inputs
 
 
+def _of_heads(params: Given, cache: Given, dstate: Given) -> tuple[dict[str, Array], dict[str, Array], Array]:
+    """One step back by hand of `h' = tanh(R @ h + A @ x)`, with a matrix `R` for each head."""
+    delta = dstate["h"] * (1 - cache["h'"] ** 2)
+    dparams = {
+        "R": np.einsum("bhu,bhv->huv", delta, cache["h"]),
+        "A": np.einsum("bhu,bhv->uv", delta, cache["x"]),
+    }
+    return dparams, {"h": np.einsum("bhu,huv->bhv", delta, params["R"])}, delta @ params["A"]
+
+
+def test_gradients_of_matrices_for_each_head_are_read() -> None:
+    cell = symrnn.Cell.from_equations(
+        "h' = tanh(R @ h + A @ x)",
+        sizes={"h": ["head", "unit"], "x": ["head", "unit"], "R": ["head", "unit", "unit"], "A": ["unit", "unit"]},
+    )
+    assert symrnn.diagnose(_of_heads, cell).right
+
+    def turned(params: Given, cache: Given, dstate: Given) -> object:
+        dparams, before, inputs = _of_heads(params, cache, dstate)
+        return {**dparams, "R": dparams["R"].transpose(0, 2, 1)}, before, inputs
+
+    found = symrnn.diagnose(turned, cell)
+    assert [verdict.name for verdict in found.verdicts if verdict.wrong] == ["R"]
+
+
 def test_gradients_of_inputs_with_axes_are_read() -> None:
     cell = symrnn.Cell.from_equations(
         "S' = a * S + x * k + W.T @ q\ny = sum(S' * q2, key)",

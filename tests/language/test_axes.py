@@ -5,11 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import permutations
 
+import numpy as np
 import pytest
 
 import symrnn
 from symrnn.errors import CellError
-from symrnn.language.axes import Numbers, Spelt, axes_of, beyond, has_axes, shape_axes, size_of, without
+from symrnn.language.axes import (
+    Numbers,
+    Spelt,
+    acted_on,
+    axes_of,
+    beyond,
+    has_axes,
+    in_words,
+    matrix_axes,
+    plain,
+    plain_axes,
+    settled,
+    shape_axes,
+    size_of,
+    twins_of,
+    without,
+)
 from symrnn.language.cell import Cell
 from symrnn.language.compose import SizeEntry
 from symrnn.language.text import to_text
@@ -236,6 +253,116 @@ def test_sizes_with_axes() -> None:
     for table in (numbers, spelt):
         with pytest.raises(KeyError):
             table["head"]
+
+
+def test_sizes_with_a_second_name_of_an_axis() -> None:
+    assert (matrix_axes(("key", "key")), matrix_axes(("head*key", "key"))) == ("key*key'", "head*key*key'")
+    assert (settled("head*key'"), settled("key*key'"), settled("1")) == ("head*key", "key*key'", "1")
+    assert (plain("key*key'"), plain_axes("key*key'"), plain_axes("1")) == ("key*key", ("key", "key"), ())
+    assert (shape_axes(("key*key'",)), in_words("key*key'")) == (("key", "key"), "key, key")
+    assert twins_of(["key*key'", "head*key*key'", "key", "unit*unit'"]) == ("key'", "unit'")
+    assert acted_on("head*unit", ("head*unit", "unit"), transposed=False) == "head*unit"
+    assert acted_on("head*unit", ("head*out", "unit"), transposed=False) == "head*out"
+    assert acted_on("head*key", ("key", "key"), transposed=True) == "head*key"
+    numbers, spelt = Numbers(key=3), Spelt(key="K")
+    assert (numbers["key'"], numbers["key*key'"], spelt["key'"], spelt["key*key'"]) == (3, 9, "K", "(K * K)")
+    for table in (numbers, spelt):
+        with pytest.raises(KeyError):
+            table["head'"]
+
+
+@pytest.mark.parametrize(
+    ("text", "sizes", "expected"),
+    [
+        ("S' = A @ S", {**S, "A": ["key", "key"]}, {"A": "key key'", "S'": "value key"}),
+        ("S' = A.T @ S", {**S, "A": ["key", "key"]}, {"A": "key key'", "S'": "value key"}),
+        (
+            "q = R @ S\nS' = S + sum(q)",
+            {**S, "R": ["rank", "key", "key"]},
+            {"R": "rank key key'", "q": "value rank key"},
+        ),
+        ("q = R @ S\nS' = q", {**S3, "R": ["head", "key", "key"]}, {"R": "head key key'", "q": "head value key"}),
+        ("q = R @ S\nS' = q", {**S3, "R": ["value", "key", "key"]}, {"q": "head value key"}),
+        ("q = R @ S\nS' = q", {**S3, "R": ["head", "value", "key", "key"]}, {"q": "head value key"}),
+        ("q = R @ S\nS' = S + sum(q)", {**S, "R": ["value", "out", "key"]}, {"R": "value out key", "q": "value out"}),
+        ("q = R @ k\nS' = R @ S + q", {**S, "R": ["value", "key", "key"], "k": "key"}, {"q": "value key"}),
+        ("A = a * A_1\nk' = A @ k + A.T @ k\nS' = S", {**S, "k": "key", "A": ["key", "key"]}, {"k'": "key"}),
+        ("h' = h + x\nS' = A @ S", {"S": ["value", "input"], "A": ["input", "hidden"]}, {"A": "hidden hidden'"}),
+        ("S' = A @ S\nh' = h + x", {"S": ["value", "input"], "A": ["input", "hidden"]}, {"A": "hidden hidden'"}),
+    ],
+)
+def test_a_matrix_may_have_an_axis_in_its_rows_and_in_its_columns(
+    text: str, sizes: Sizes, expected: Mapping[str, str]
+) -> None:
+    cell = Cell.from_equations(text, sizes=sizes)
+    found = {each.name: " ".join(axes_of("*".join(each.shape))) for each in cell.variables}
+    assert {name: found[name] for name in expected} == dict(expected)
+    assert not any("'" in size for each in cell.variables if not each.matrix for size in each.shape)
+
+
+def test_a_second_name_of_an_axis_stands_only_beside_the_axis() -> None:
+    cell = Cell.from_equations("q = A.T @ S\nS' = A @ S + A @ (k * q)", sizes={**S, "A": ["key", "key"], "k": "key"})
+    for each in cell.normal.variables:
+        assert settled(each.shape[0]) == each.shape[0]
+    sums = [part for each in cell.normal.equations for part in walk(each.expression) if isinstance(part, Reduce)]
+    assert [part.axis for part in sums] == ["key", "key'", "key'"]
+    (matrix,) = (each for each in cell.parameters if each.name == "A")
+    assert (matrix.matrix, matrix.apart) == (True, 0)
+
+
+def test_matrices_for_each_unit_of_an_axis_start_one_by_one() -> None:
+    cell = Cell.from_equations(
+        "h' = tanh(R @ h + A @ h + Q @ h + B @ h + W @ x)",
+        sizes={
+            "h": ["head", "unit"],
+            **{name: ["head", "unit", "unit"] for name in "RQB"},
+            "A": ["unit", "unit"],
+            "W": ["head", "unit", "input"],
+        },
+        init={"R": "orthogonal", "Q": "identity", "A": "identity", "B": "uniform"},
+    )
+    assert {each.name: each.apart for each in cell.parameters} == {"R": 1, "A": 0, "Q": 1, "B": 1, "W": 0}
+    kernels = symrnn.build(cell, "numpy", dtype="float64")
+    params = kernels.init_params(5, 1, head=3, unit=4)
+    assert params["R"].shape == kernels.param_shapes(5, 1, head=3, unit=4)["R"] == (3, 4, 4)
+    np.testing.assert_allclose(params["R"] @ params["R"].transpose(0, 2, 1), np.tile(np.eye(4), (3, 1, 1)), atol=1e-12)
+    assert not np.allclose(params["R"][0], params["R"][1])
+    np.testing.assert_array_equal(params["Q"], np.tile(np.eye(4), (3, 1, 1)))
+    np.testing.assert_array_equal(params["A"], np.eye(4))
+    assert 0.4 < np.abs(params["B"]).max() <= 1 / np.sqrt(4)
+
+
+def test_cells_with_square_matrices_stand_on_one_another() -> None:
+    cell = Cell.from_equations(
+        "h' = tanh(R @ h + A @ x)",
+        sizes={**{name: ["head", "unit"] for name in "hx"}, "R": ["head", "unit", "unit"], "A": ["unit", "unit"]},
+        init={"R": "orthogonal"},
+    )
+    twice = symrnn.stack([cell, symrnn.zoneout(cell, h=0.1)])
+    assert {each.name: each.shape for each in twice.parameters} == {
+        "R": ("head*unit*unit'",),
+        "A": ("unit*unit'",),
+        "l2_R": ("head*unit*unit'",),
+        "l2_A": ("unit*unit'",),
+    }
+    assert [each.apart for each in twice.parameters] == [1, 0, 1, 0]
+
+
+def test_what_people_read_has_the_axis_as_it_is_declared() -> None:
+    cell = Cell.from_equations(
+        "h' = tanh(R @ h + x)", sizes={**{name: ["head", "unit"] for name in "hx"}, "R": ["head", "unit", "unit"]}
+    )
+    derivation = symrnn.derive(cell)
+    assert "R  (head*unit*unit)" in derivation.text("equations")
+    assert "unit'  as many as unit: the columns of a matrix that has unit in its rows too" in derivation.text(
+        "equations"
+    )
+    assert "sum(h_part, unit')" in derivation.text("equations")
+    assert r"\operatorname{sum}_{\mathrm{unit}'}(R \odot h_{t-1})" in derivation.document()
+    assert r"R &\in \mathbb{R}^{\mathrm{head} \times \mathrm{unit} \times \mathrm{unit}}" in derivation.document()
+    assert r"h_t &= \tanh(R h_{t-1} + x_t)" in cell.latex()
+    plan = str(symrnn.program(cell))
+    assert "unit': as many units, in the columns of a matrix that has the axis in its rows too." in plan
 
 
 def memory(**more: SizeEntry) -> Cell:

@@ -32,6 +32,7 @@ SIZES: dict[str, dict[str, int]] = {
     "mamba_step": {"state": 2},
     "mlstm_heads": {"head": 2, "key": 3, "value": 2},
     "gated_deltanet": {"value": 2, "key": 3},
+    "lstm_heads": {"head": 2, "unit": 2},
 }
 NAMES = tuple(SIZES)
 STEPS, ROWS, INPUTS = 4, 3, 3

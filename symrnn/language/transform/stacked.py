@@ -12,7 +12,7 @@ from itertools import count
 from typing import TypeVar
 
 from symrnn.errors import CellError
-from symrnn.language.axes import axes_of, has_axes, has_text, size_of
+from symrnn.language.axes import axes_of, has_axes, has_text, plain_axes, size_of
 from symrnn.language.cell import Cell
 from symrnn.language.compose import InputEntry, SizeEntry
 from symrnn.language.given import described
@@ -136,7 +136,7 @@ class _UpperLayer:
         return entry([self._size(size) for size in shape])
 
     def _size(self, size: str) -> str:
-        return size_of(self._sizes[axis] for axis in axes_of(size))
+        return size_of(self._sizes[axis] for axis in plain_axes(size))
 
     def _input(self, name: str) -> InputEntry:
         given = self._cell.by_name[name]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from symrnn.language.axes import axes_of, has_axes
+from symrnn.language.axes import TWIN, axes_of, has_axes, plain
 from symrnn.language.functions import PUBLIC
 from symrnn.language.identifiers import GREEK
 from symrnn.language.system import HIDDEN, INPUT, ONE, Role, System, Variable
@@ -98,5 +98,8 @@ def size_latex(size: str) -> Latex:
     """The LaTeX of a number of units: an upright letter, as no variable is written, or the size's name."""
     if has_axes(size):
         return Latex(r" \times ".join(map(size_latex, axes_of(size))))
+    if size.endswith(TWIN):
+        own = size_latex(plain(size))
+        return Latex(f"{own}{TWIN}", own)
     word = size.replace("_", r"\_")
     return Latex(_LETTERS.get(size, rf"\mathrm{{{word}}}"))

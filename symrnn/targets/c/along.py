@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from symrnn.language.axes import axes_of
+from symrnn.language.axes import TWIN, axes_of
 from symrnn.language.tree import Broadcast, Name, Reduce, walk
 from symrnn.plan.program import Stage, Statement
 from symrnn.targets.c.functions import reduction
@@ -114,10 +114,16 @@ class LineTotal:
         return reduction(self.statement.expression.kind).joins
 
 
-def repeated_by(stage: Stage) -> dict[str, str]:
-    """The values that a stage repeats along axes, with their sizes."""
+def line_key(name: str, of: str) -> str:
+    """Identifies what stands in a line for a value that is repeated: the value, and its size if that names an axis again."""
+    return f"{name} {of}" if TWIN in of else name
+
+
+def repeated_by(stage: Stage) -> list[tuple[str, str]]:
+    """The values that a stage repeats along axes, with the sizes that they are read with, each pair once."""
     nodes = [node for s in stage.statements for node in walk(s.expression)]
-    return {n.operand.name: n.of for n in nodes if isinstance(n, Broadcast) and isinstance(n.operand, Name)}
+    found = [(n.operand.name, n.of) for n in nodes if isinstance(n, Broadcast) and isinstance(n.operand, Name)]
+    return list(dict.fromkeys(found))
 
 
 def line_heads(axes: Axes, repeated: Sequence[LineRepeat], totals: Sequence[LineTotal]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from symrnn.emit.source import block, within
-from symrnn.language.axes import axes_of
+from symrnn.language.axes import plain_axes
 from symrnn.plan.program import Routine
 from symrnn.plan.routine import AFTER, BEFORE, LAST, LOOP, ONCE
 from symrnn.targets.c.arrays import PACKED
@@ -84,7 +84,10 @@ def _forms(cell: CCell, stage: CStage) -> Iterator[str]:
 def _sizes_of(stage: CStage) -> set[str]:
     """The sizes that the stage's units and operands depend on."""
     segments = [s for form in (stage.forms, stage.fused) if form for s in form.segments]
-    return {*axes_of(stage.size), *(size for s in segments for size in (*s.panel.depth.sizes, *s.source.before.sizes))}
+    return {
+        *plain_axes(stage.size),
+        *(size for s in segments for size in (*s.panel.depth.sizes, *s.source.before.sizes)),
+    }
 
 
 def _sums_and_vectors(stage: CStage) -> tuple[str, str]:

@@ -30,6 +30,7 @@ from symrnn.language.tree import (
     SizeOf,
     VectorCall,
 )
+from symrnn.targets.c.along import line_key
 from symrnn.targets.c.functions import reduction, spelling, vector_function
 
 REPEATED = 8
@@ -77,7 +78,7 @@ class CPrinter(Fold[str], refuses=(MatVec, Reduce, VectorCall, Outer, *MATRICES)
 
     def _of_broadcast(self, node: Broadcast) -> str:
         assert isinstance(node.operand, Name)
-        return self._lines[node.operand.name]
+        return self._lines[line_key(node.operand.name, node.of)]
 
     def _of_power(self, node: Power) -> str:
         base, exponent = self(node.base), node.exponent

@@ -21,6 +21,7 @@ from symrnn.emit.request import Request
 from symrnn.emit.source import Source
 from symrnn.emit.templates import template_directory
 from symrnn.errors import GenerateError
+from symrnn.language.axes import plain
 from symrnn.plan.program import Program
 from symrnn.targets.c.amalgamate import amalgamated
 from symrnn.targets.c.c_cell import CCell, c_cell
@@ -111,8 +112,8 @@ def _context(cell: CCell, request: Request) -> CFile:
         size_fields=tuple(names.fields.values()),
         input_is_hidden=equations.input_is_hidden,
         fixed=tuple(CFixed(names.fields[s], fixed_macro(cell.name, names.fields[s]), n) for s, n in cell.fixed.items()),
-        parameters=tuple((names.parameters[v.name], " × ".join(v.shape)) for v in equations.parameters),
-        trained=tuple((names.parameters[v.name], " × ".join(v.shape)) for v in equations.trainable),
+        parameters=tuple((names.parameters[v.name], " × ".join(map(plain, v.shape))) for v in equations.parameters),
+        trained=tuple((names.parameters[v.name], " × ".join(map(plain, v.shape))) for v in equations.trainable),
         precisions=cell.precisions,
         heads={entry.name: head(entry, cell.dims, cell.name) for entry in entries(backward is not None)},
         header=_header(cell),

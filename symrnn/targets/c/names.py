@@ -15,7 +15,7 @@ from symrnn.language.tree import PRIME
 from symrnn.plan.program import Kind, Place, Program, Routine
 from symrnn.plan.size import Count
 from symrnn.plan.vocabulary import over_axes
-from symrnn.targets.c.along import repeated_by
+from symrnn.targets.c.along import line_key, repeated_by
 from symrnn.targets.c.interface import STATUSES, dims_fields
 
 _LOCAL_WORDS = """
@@ -123,7 +123,9 @@ def c_names(program: Program, fixed: Mapping[str, int]) -> CNames:
         for key, hint in _pointers(routine, values):
             if key not in pointers:
                 pointers[key] = allocator.fresh(f"{hint}_row")
-    lines = {name: allocator.fresh(f"{values[name]}_line") for name in _lines(functions) if name in values}
+    lines = {
+        line_key(name, of): allocator.fresh(f"{values[name]}_line") for name, of in _lines(functions) if name in values
+    }
     given = Allocator(MACROS)
     parameters = {v.name: given.fresh(_apart(cell, v.name)) for v in program.cell.parameters}
     parameters |= {name: given.fresh(_apart(cell, name)) for name in program.preparation.forward.outputs}
@@ -131,12 +133,12 @@ def c_names(program: Program, fixed: Mapping[str, int]) -> CNames:
     return CNames(values, pointers, parameters, Spelt(sizes), fields, left, lines)
 
 
-def _lines(routines: Sequence[Routine]) -> Iterator[str]:
-    """The values that stages repeat along axes, and the results of reductions over some."""
+def _lines(routines: Sequence[Routine]) -> Iterator[tuple[str, str]]:
+    """The values that stages repeat along axes, with their sizes there, and the results of reductions over some, without."""
     stages = (stage for routine in routines for stage in routine.stages if stage.along)
     for stage in stages:
         yield from repeated_by(stage)
-        yield from (s.target for s in stage.statements if over_axes(s.expression))
+        yield from ((s.target, "") for s in stage.statements if over_axes(s.expression))
 
 
 def _apart(cell: str, name: str) -> str:

@@ -12,20 +12,21 @@ from dataclasses import dataclass
 
 from symrnn.emit.address import Address
 from symrnn.emit.source import Mark, Marked, block
-from symrnn.language.axes import axes_of
+from symrnn.language.axes import plain_axes
 from symrnn.language.system import ONE
 from symrnn.language.tree import Call, Name, Reduce, SizeOf, VectorCall, names, walk
 from symrnn.plan.cost import unit_work
 from symrnn.plan.program import Form, FusedStage, Kind, Program, Routine, Stage, Statement, Write, reduced, reductions
 from symrnn.plan.routine import Phase
 from symrnn.plan.size import Count
-from symrnn.plan.vocabulary import over_axes, read_by_units
+from symrnn.plan.vocabulary import over_axes, read_by_units, reduced_to
 from symrnn.targets.c.along import (
     Axes,
     LineRepeat,
     LineTotal,
     in_line,
     line_heads,
+    line_key,
     lines_at_a_time,
     repeated_by,
     total_lines,
@@ -100,8 +101,8 @@ class _StageWriter:
 
     def _apart(self, stage: Stage) -> bool:
         axes = Axes(stage.size, self._names.sizes)
-        totals = [s.target for s in stage.statements if over_axes(s.expression)]
-        return not any(axes.first(self._routine.sizes[target]) for target in totals)
+        totals = [reduced_to(s.expression) for s in stage.statements if over_axes(s.expression)]
+        return not any(axes.first(size) for size in totals)
 
     def _ways(self, stage: Stage, whole: Stage | None) -> tuple[CForms, CForms | None]:
         """The sums of ``stage``, and those of ``whole``; of one width if they can be, so that both read the same panels."""
@@ -193,11 +194,11 @@ class _StageWriter:
         axes, sizes = Axes(stage.size, self._names.sizes), self._routine.sizes
         local, pointers, places = self._names.lines, self._names.pointers, self._routine.places
         repeated = [
-            LineRepeat(name, size, pointers[pointer_key(name, places[name])], local[name])
-            for name, size in repeated_by(stage).items()
+            LineRepeat(name, size, pointers[pointer_key(name, places[name])], local[line_key(name, size)])
+            for name, size in repeated_by(stage)
         ]
         totals = [
-            LineTotal(s, stage.size, sizes[s.target], local[s.target])
+            LineTotal(s, stage.size, reduced_to(s.expression), local[s.target])
             for s in stage.statements
             if over_axes(s.expression)
         ]
@@ -244,7 +245,7 @@ class _StageWriter:
     def _printer(self, axes: Axes, repeated: Sequence[LineRepeat]) -> CPrinter:
         """The printer of a stage along axes."""
         values = {name: f"{text}[v]" for name, text in self._names.values.items()}
-        lines = {each.value: in_line(axes, each) for each in repeated}
+        lines = {line_key(each.value, each.size): in_line(axes, each) for each in repeated}
         return CPrinter(values, self._names.sizes, lines)
 
     @staticmethod
@@ -277,11 +278,11 @@ class _StageWriter:
             axis
             for name in reductions(stage)
             if self._routine.sizes[name] != stage.size
-            for axis in axes_of(self._routine.sizes[name])
+            for axis in plain_axes(self._routine.sizes[name])
         }
-        sizes |= set(axes_of(stage.size)) if stage.along else set()
+        sizes |= set(plain_axes(stage.size)) if stage.along else set()
         nodes = [node for s in (*stage.statements, *absorbed.values()) for node in walk(s.expression)]
-        sizes |= {axis for node in nodes if isinstance(node, SizeOf) for axis in axes_of(node.size)}
+        sizes |= {axis for node in nodes if isinstance(node, SizeOf) for axis in plain_axes(node.size)}
         if sizes & set(self._names.open):
             yield f"    const {self._dims} *const dims = at->dims;"
         if flags:

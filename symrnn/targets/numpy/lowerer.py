@@ -13,6 +13,7 @@ from fractions import Fraction
 
 from symrnn.emit.python_names import identifier
 from symrnn.errors import GenerateError
+from symrnn.language.axes import axes_of, without
 from symrnn.language.fold import Fold
 from symrnn.language.identifiers import Allocator
 from symrnn.language.system import ONE
@@ -206,7 +207,9 @@ class Lowerer(Fold[Root], refuses=(Reduce, VectorCall, MatVec, Outer, *MATRICES)
         return node.function, found
 
     def _of_broadcast(self, node: Broadcast) -> Root:
-        return REPEAT, (self._array(self._operand(node.operand)),)
+        value = self._array(self._operand(node.operand))
+        # A value may be read along other axes than its own: then these are told.
+        return REPEAT, (value, Literal(size=node.of)) if node.of != self._sizes[value] else (value,)
 
     def _power(self, base: Operand, exponent: Fraction) -> Root:
         base = self._array(base)
@@ -246,12 +249,15 @@ class Lowerer(Fold[Root], refuses=(Reduce, VectorCall, MatVec, Outer, *MATRICES)
         assert isinstance(node.operand, Name)
         vector = self._in_rows(node.operand.name)
         spelt = reduction(node.kind)
+        # What is left may be read along another axis than it has here: then the one that it runs over is told.
+        apart = bool(node.of) and without(node.of, axes_of(node.axis)) != self._sizes[target]
+        given: tuple[Operand, ...] = (vector, Literal(size=node.axis)) if apart else (vector,)
         if not spelt.divides:
-            self._emit(spelt.fold, (vector,), target)
+            self._emit(spelt.fold, given, target)
             return
         total = self._allocator.fresh(f"{self._stem(target)}_total")
         self._sizes[total] = self._sizes[target]
-        self._emit(spelt.fold, (vector,), total)
+        self._emit(spelt.fold, given, total)
         self._emit("divide", (total, Literal(size=node.axis or self._sizes[vector])), target)
 
     def _emit(self, function: str, arguments: tuple[Operand, ...], target: str) -> None:
@@ -271,7 +277,9 @@ class Lowerer(Fold[Root], refuses=(Reduce, VectorCall, MatVec, Outer, *MATRICES)
 
     def _role(self, function: str, arguments: tuple[Operand, ...]) -> str:
         """A name that says what a temporary is, or that of its statement if that would be too long."""
-        words = [self._stem(a) if isinstance(a, str) else _word(a) for a in arguments]
+        words = [
+            self._stem(a) if isinstance(a, str) else _word(a) for a in arguments[: 1 if function == REPEAT else None]
+        ]
         match function, words:
             case "square", [base]:
                 role = f"{base}_squared"

@@ -101,9 +101,10 @@ class Printer:
         if node.function in (FILL, COPY):
             return self._commented(f"{target}[...] = {arguments[0]}", node.targets, node.labels)
         if node.function == REPEAT:
-            return self._line(f"{REPEAT}(", [*arguments, *self._axes(node), f"out={target}"], node.targets, node.labels)
+            given = [arguments[0], *self._axes(node), f"out={target}"]
+            return self._line(f"{REPEAT}(", given, node.targets, node.labels)
         if is_fold(node.function) and node.sizes != (ONE,):
-            given = [node.function, *arguments, *self._axes(node), f"out={target}"]
+            given = [node.function, arguments[0], *self._axes(node), f"out={target}"]
             return self._line(f"{OVER}(", given, node.targets, node.labels)
         if is_fold(node.function):
             options = ["axis=-1", "keepdims=True", f"out={target}"]
@@ -123,13 +124,16 @@ class Printer:
 
     def _axes(self, node: Stacked) -> list[str]:
         """The axes of what is repeated, each 1 where it lacks one, and of the result; or of what is reduced, and over which."""
-        (values,) = node.arguments
+        values, *told = node.arguments
         assert not isinstance(values, Literal)
         of, size = self._names.compiled.sizes[values[0]], node.sizes[0]
+        axes = next((each.size for each in told if isinstance(each, Literal)), "")
         texts = {
             axis: self._names.number(Count.size(axis)) for axis in axes_of(size if node.function == REPEAT else of)
         }
-        return axes_texts(of, size, texts) if node.function == REPEAT else over_texts(of, beyond(size, of), texts)
+        if node.function == REPEAT:
+            return axes_texts(axes or of, size, texts)
+        return over_texts(of, axes or beyond(size, of), texts)
 
     def _argument(self, argument: tuple[str, ...] | Literal) -> str:
         if isinstance(argument, Literal):

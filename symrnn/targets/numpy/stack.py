@@ -163,7 +163,7 @@ class Stacker:
                 values = [value for o in group if isinstance(value := o.arguments[place], str)]
                 found[frozenset(values)] = None
                 made = tuple(self._producer[value] for value in values if value in self._producer)
-                if len(made) == len(group) and len({operation.function for operation in made}) == 1:
+                if len(made) == len(group) and len({(each.function, len(each.arguments)) for each in made}) == 1:
                     work.append(made)
         return list(found)
 

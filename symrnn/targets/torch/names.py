@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from symrnn.emit.python_names import identifier, joint, size_names
 from symrnn.emit.python_text import INDENT
-from symrnn.language.axes import Spelt, axes_of, has_axes
+from symrnn.language.axes import Spelt, axes_of, has_axes, plain
 from symrnn.language.identifiers import Allocator
 from symrnn.language.system import INPUT, ONE
 from symrnn.plan.backward import SEED
@@ -43,6 +43,7 @@ class SizeLocals(Mapping[str, str]):
         self.locals: dict[str, str] = {}
 
     def __getitem__(self, size: str) -> str:
+        size = plain(size)
         if size == INPUT:
             return self._inputs
         if has_axes(size):
