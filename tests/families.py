@@ -18,6 +18,10 @@ OF_A_FAMILY = {
 }
 """One cell of each family, quick and odd: a size of its own, scalars, a transpose, no matrix, a state of the input's size."""
 
+PREPARING = ("rits",)
+"""Bundled cells that prepare matrices from parameters: their step reads these in place of parameters, and tests of prepared
+parameters know of it."""
+
 FIRST_CELLS = first_cells()
 """The cells that commands use by default."""
 

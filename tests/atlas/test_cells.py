@@ -12,7 +12,7 @@ from symrnn.language.bundled import about_cells, bundled_files, cells, first_cel
 from symrnn.language.cell import Cell
 from symrnn.language.families import FAMILIES
 from symrnn.language.similar import doubts
-from tests.families import OF_A_FAMILY, families
+from tests.families import OF_A_FAMILY, PREPARING, families
 
 CELLS: Mapping[str, Cell] = {name: symrnn.load(name) for name in cells()}
 IDENTIFIED = re.compile(r"arXiv:\d{4}\.\d{4,5}$|doi:10\.\d{4,}/\S+$")
@@ -64,3 +64,7 @@ def test_tests_choose_one_cell_of_each_family() -> None:
 def test_the_light_way_to_read_files_agrees_with_the_whole_one() -> None:
     found = {about.name: (about.title, about.family, about.reference) for about in about_cells()}
     assert found == {name: (cell.title, cell.family, cell.reference) for name, cell in CELLS.items()}
+
+
+def test_tests_know_which_cells_prepare_parameters() -> None:
+    assert PREPARING == tuple(name for name in symrnn.cells() if symrnn.load(name).preparation.equations)

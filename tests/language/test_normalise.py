@@ -21,6 +21,7 @@ from symrnn.language.normalise import expression_size, has_form, normalise
 from symrnn.language.system import ONE, Role
 from symrnn.language.text import to_text
 from symrnn.language.tree import Binary, Call, Constant, MatVec, Name, Number, Power, Reduce, names, walk
+from tests.families import PREPARING
 
 
 def lines(cell: Cell) -> list[str]:
@@ -90,7 +91,7 @@ ODD: dict[str, tuple[str, dict[str, SizeEntry]]] = {
     "tied": ("h' = tanh(x * h) * (U @ x) + (U.T @ h)**3", {}),
 }
 CELLS = [
-    *(load(name) for name in cells()),
+    *(load(name) for name in cells() if name not in PREPARING),
     *(load(path) for path in sorted((Path(__file__).parents[1] / "cells").glob("*.toml"))),
     *(Cell.from_equations(text, name=name.replace(" ", "_"), sizes=sizes) for name, (text, sizes) in ODD.items()),
 ]

@@ -20,7 +20,7 @@ from symrnn.targets.c.c_cell import CCell, c_cell
 from symrnn.targets.c.interface import BLOCK_NUMBERS, TAG_WORDS
 from symrnn.targets.c.packed import numbers, parts_of
 from symrnn.targets.c.precision import PRECISIONS
-from symrnn.targets.c.stages import CPanel
+from symrnn.targets.c.stage_records import CPanel
 from symrnn.targets.c.toolchain import Options, find_compiler
 from tests.processors import load, require_compiler, require_processor
 from tests.sparing import sparing
