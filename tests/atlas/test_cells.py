@@ -67,4 +67,4 @@ def test_the_light_way_to_read_files_agrees_with_the_whole_one() -> None:
 
 
 def test_tests_know_which_cells_prepare_parameters() -> None:
-    assert PREPARING == tuple(name for name in symrnn.cells() if symrnn.load(name).preparation.equations)
+    assert tuple(name for name in symrnn.cells() if symrnn.load(name).preparation.equations) == PREPARING
