@@ -19,7 +19,7 @@ from symrnn.language.expansion import expand
 from symrnn.language.finite import check_finite
 from symrnn.language.following import following
 from symrnn.language.given import described
-from symrnn.language.matrices import of_vectors
+from symrnn.language.matrices import Names, of_vectors
 from symrnn.language.matrix_form import matrix_form
 from symrnn.language.normalise import normalise
 from symrnn.language.origin import Origin, nearest, shown
@@ -337,7 +337,7 @@ class _Composer:
         if stem in self._inputs or name in self._targets or stem in self._states or is_next(name):
             raise self._origin.error(
                 f"left of `@` stands a parameter, or its transpose as in `P.T`; `{name}` is a vector of the step; "
-                + of_vectors(Name(name), node.parts[0].node),
+                + of_vectors(Name(name), node.parts[0].node, Names((*self._inputs, *self._targets, *self._states))),
                 node.place,
             )
 

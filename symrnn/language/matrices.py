@@ -124,7 +124,7 @@ class _Remedy:
     def of(self, node: ast.expr, operand: Expression) -> str:
         match self._kind(node):
             case OperandKind.VECTOR:
-                return of_vectors(self._read(_bare(node)), operand)
+                return of_vectors(self._read(_bare(node)), operand, self._names)
             case OperandKind.SCALAR:
                 return "for a product with a number write `*`"
         rows = self._form(node, operand)
@@ -233,8 +233,10 @@ class _Remedy:
                 return OperandKind.OTHER
 
 
-def of_vectors(left: Expression, right: Expression) -> str:
-    """What to write where two vectors stand around ``@``."""
+def of_vectors(left: Expression, right: Expression, names: Names) -> str:
+    """What to write where a vector stands left of ``@``: in other notations it is a row, and the matrix stands to its right."""
+    if isinstance(right, Name) and names.kind(right.name) is OperandKind.MATRIX:
+        return f"the matrix stands on the left: write `{right.name} @ {_grouped(left)}`"
     inner = shown(f"sum({to_text(Binary('*', left, right))})", _LONG)
     return f"for elementwise products write `*`, for an inner product `{inner}`"
 

@@ -165,6 +165,12 @@ def test_a_vector_gets_its_elementwise_and_its_inner_product(left: str) -> None:
     assert f"for elementwise products write `*`, for an inner product `sum({inner} * h)`" in message
 
 
+@pytest.mark.parametrize(("text", "write"), [("x @ W", "W @ x"), ("h @ U", "U @ h"), ("tanh(x) @ W", "W @ tanh(x)")])
+def test_a_row_times_a_matrix_is_turned_round(text: str, write: str) -> None:
+    with pytest.raises(CellError, match=re.escape(f"the matrix stands on the left: write `{write}`")):
+        Cell.from_equations(f"h' = tanh({text} + U @ h)")
+
+
 @pytest.mark.parametrize("left", ["2", "(1 - k)", "mean(r)"])
 def test_a_number_is_multiplied(left: str) -> None:
     assert "for a product with a number write `*`" in complaint(left)
