@@ -92,6 +92,7 @@ PHRASES = {
     "`a**b`, for positive a where b is neither a number nor a constant": "pow power powf",
     "`W @ v` for a matrix and a vector, `sum(a * b)` for two vectors": "matmul dot mm mv bmm inner vdot",
     "`W.T @ v`": "transpose",
+    '`a * b`, of two axes that the target has under [sizes], as in `S = ["value", "key"]`': "outer ger",
     "`previous(x)`, the input of the step before": "prev previousof lag lagged delay delayed shift shifted",
     "`maximum(a, 0) + p * minimum(a, 0)`, its slope p a parameter": "prelu",
     "`m * a`, its mask m under [inputs]; behind the name of a cell, `+recurrent_dropout` adds one": "dropout zoneout",
@@ -103,7 +104,7 @@ ABSENT = frozenset(
     """
     argmax argmin ceil
     trunc mod fmod remainder sort cumprod prod product gamma lgamma atan arctan asin arcsin acos
-    arccos atan2 arctan2 inv inverse det trace diag outer kron conv fft sparsemax positive prefer random noise softshrink
+    arccos atan2 arctan2 inv inverse det trace diag kron conv fft sparsemax positive prefer random noise softshrink
     hardshrink threshold rrelu crelu swiglu geglu maxout hardmax
     """.split()  # noqa: SIM905 - words read better without quotation marks
 )
