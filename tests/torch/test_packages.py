@@ -90,7 +90,7 @@ for run in (torch._inductor.aoti_load_package(package), torch.export.load(progra
 """
 
 
-@pytest.mark.parametrize("trained", [True, False], ids=["trained", "frozen"])
+@pytest.mark.parametrize("trained", [True, pytest.param(False, marks=pytest.mark.long)], ids=["trained", "frozen"])
 def test_a_layer_of_every_kind_is_exported_and_packaged(trained: bool, tmp_path: Path) -> None:
     """What has no gradient is the operator ``_infer``, else ``_forward``."""
     torch.manual_seed(0)
