@@ -67,7 +67,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "e1a276702af867c7051f79db1bba1dfa"
+#define SYMRNN_DIGEST "94bf5c5465e8e49f8032878bb87c5e65"
 #define ENTRY(name) PUBLIC(gru, name)
 #define DIMS gru_dims
 #define BARRIER gru_barrier
@@ -186,7 +186,7 @@ STAGE(hoist_1, 1)
 
 ALWAYS S(stage) S(hoist_1_stage)(const gru_dims *dims)
 {
-    S(stage) s = new_stage("hoist_1", S(hoist_1), dims->hidden, 3, EVEN(1), MASKED, 16);
+    S(stage) s = new_stage("hoist_1", S(hoist_1), dims->hidden, 3, EVEN(1), MASKED, 9);
     add_operand(&s, AT_X, 0, dims->input, PANEL_hoist_1_1, 0, 3, 0); /* x */
     return s;
 }
@@ -221,7 +221,7 @@ ON_ROW(step_1, 2, 2)
 
 ALWAYS S(stage) S(step_1_stage)(const gru_dims *dims, int fused)
 {
-    S(stage) s = new_stage("step_1", S(step_1), dims->hidden, 2, 2, MASKED, 15 + 2 * FUNCTION_WORK);
+    S(stage) s = new_stage("step_1", S(step_1), dims->hidden, 2, 2, MASKED, 9 + 2 * FUNCTION_WORK);
     s.row = S(step_1_row);
     if (fused)
         add_operand(&s, AT_X, 0, dims->input, PANEL_fused_step_1_1, 0, 2, 0); /* x */
@@ -256,7 +256,7 @@ ON_ROW(step_2, 1, 4)
 
 ALWAYS S(stage) S(step_2_stage)(const gru_dims *dims, int fused)
 {
-    S(stage) s = new_stage("step_2", S(step_2), dims->hidden, 1, 4, MASKED, 15 + 1 * FUNCTION_WORK);
+    S(stage) s = new_stage("step_2", S(step_2), dims->hidden, 1, 4, MASKED, 11 + 1 * FUNCTION_WORK);
     s.row = S(step_2_row);
     if (fused)
         add_operand(&s, AT_X, 0, dims->input, PANEL_fused_step_2_1, 0, 1, 0); /* x */
@@ -309,7 +309,7 @@ STAGE(back_1, 1)
 
 ALWAYS S(stage) S(back_1_stage)(const gru_dims *dims)
 {
-    S(stage) s = new_stage("back_1", S(back_1), dims->hidden, 1, 4, MASKED, 29);
+    S(stage) s = new_stage("back_1", S(back_1), dims->hidden, 1, 4, MASKED, 21);
     add_operand(&s, AT_delta, 0, 2 * dims->hidden, PANEL_back_1_1, 0, 1, 1); /* delta_z, delta_r of the step before in this loop */
     return s;
 }
@@ -343,7 +343,7 @@ STAGE(back_2, 1)
 
 ALWAYS S(stage) S(back_2_stage)(const gru_dims *dims)
 {
-    S(stage) s = new_stage("back_2", S(back_2), dims->hidden, 1, 4, MASKED, 20);
+    S(stage) s = new_stage("back_2", S(back_2), dims->hidden, 1, 4, MASKED, 14);
     add_operand(&s, AT_delta, 2 * dims->hidden, dims->hidden, PANEL_back_2_1, 0, 1, 0); /* delta_h_tilde */
     return s;
 }
@@ -362,7 +362,7 @@ STAGE(initial_1, 1)
 
 ALWAYS S(stage) S(initial_1_stage)(const gru_dims *dims)
 {
-    S(stage) s = new_stage("initial_1", S(initial_1), dims->hidden, 1, 4, ALL_ROWS, 6);
+    S(stage) s = new_stage("initial_1", S(initial_1), dims->hidden, 1, 4, ALL_ROWS, 3);
     add_operand(&s, AT_delta, 0, 2 * dims->hidden, PANEL_back_1_1, 0, 1, 1); /* delta_z, delta_r of the step before in this loop */
     return s;
 }
@@ -380,7 +380,7 @@ STAGE(deferred_1, 1)
 
 ALWAYS S(stage) S(deferred_1_stage)(const gru_dims *dims)
 {
-    S(stage) s = new_stage("deferred_1", S(deferred_1), dims->input, 1, 4, MASKED, 4);
+    S(stage) s = new_stage("deferred_1", S(deferred_1), dims->input, 1, 4, MASKED, 1);
     add_operand(&s, AT_delta, 0, 3 * dims->hidden, PANEL_deferred_1_1, 0, 1, 0); /* delta_z, delta_r, delta_h_tilde */
     return s;
 }

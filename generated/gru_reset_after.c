@@ -67,7 +67,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "17ef6b25c2b2b670c78cd5ba2f1b1e47"
+#define SYMRNN_DIGEST "f6f2ba428575ee3b1dc8a16e3af53713"
 #define ENTRY(name) PUBLIC(gru_reset_after, name)
 #define DIMS gru_reset_after_dims
 #define BARRIER gru_reset_after_barrier
@@ -185,7 +185,7 @@ STAGE(hoist_1, 1)
 
 ALWAYS S(stage) S(hoist_1_stage)(const gru_reset_after_dims *dims)
 {
-    S(stage) s = new_stage("hoist_1", S(hoist_1), dims->hidden, 3, EVEN(1), MASKED, 16);
+    S(stage) s = new_stage("hoist_1", S(hoist_1), dims->hidden, 3, EVEN(1), MASKED, 9);
     add_operand(&s, AT_X, 0, dims->input, PANEL_hoist_1_1, 0, 3, 0); /* x */
     return s;
 }
@@ -234,7 +234,7 @@ ON_ROW(step_1, 0, EVEN(1))
 
 ALWAYS S(stage) S(step_1_stage)(const gru_reset_after_dims *dims, int fused)
 {
-    S(stage) s = new_stage("step_1", S(step_1), dims->hidden, fused ? 4 : 3, EVEN(1), MASKED, 30 + 3 * FUNCTION_WORK);
+    S(stage) s = new_stage("step_1", S(step_1), dims->hidden, fused ? 4 : 3, EVEN(1), MASKED, 21 + 3 * FUNCTION_WORK);
     s.row = S(step_1_row);
     if (fused) {
         add_operand(&s, AT_X, 0, dims->input, PANEL_fused_step_1_1, 0, 2, 0); /* x */
@@ -297,7 +297,7 @@ STAGE(back_1, 1)
 
 ALWAYS S(stage) S(back_1_stage)(const gru_reset_after_dims *dims)
 {
-    S(stage) s = new_stage("back_1", S(back_1), dims->hidden, 1, 4, MASKED, 42);
+    S(stage) s = new_stage("back_1", S(back_1), dims->hidden, 1, 4, MASKED, 30);
     add_operand(&s, AT_delta, 0, 2 * dims->hidden, PANEL_back_1_1, 0, 1, 1); /* delta_z, delta_r of the step before in this loop */
     add_operand(&s, AT_delta, 3 * dims->hidden, dims->hidden, PANEL_back_1_2, 0, 1, 1); /* dh_tilde_part of the step before in this loop */
     return s;
@@ -317,7 +317,7 @@ STAGE(initial_1, 1)
 
 ALWAYS S(stage) S(initial_1_stage)(const gru_reset_after_dims *dims)
 {
-    S(stage) s = new_stage("initial_1", S(initial_1), dims->hidden, 1, 4, ALL_ROWS, 6);
+    S(stage) s = new_stage("initial_1", S(initial_1), dims->hidden, 1, 4, ALL_ROWS, 3);
     add_operand(&s, AT_delta, 0, 2 * dims->hidden, PANEL_back_1_1, 0, 1, 1); /* delta_z, delta_r of the step before in this loop */
     add_operand(&s, AT_delta, 3 * dims->hidden, dims->hidden, PANEL_back_1_2, 0, 1, 1); /* dh_tilde_part of the step before in this loop */
     return s;
@@ -336,7 +336,7 @@ STAGE(deferred_1, 1)
 
 ALWAYS S(stage) S(deferred_1_stage)(const gru_reset_after_dims *dims)
 {
-    S(stage) s = new_stage("deferred_1", S(deferred_1), dims->input, 1, 4, MASKED, 4);
+    S(stage) s = new_stage("deferred_1", S(deferred_1), dims->input, 1, 4, MASKED, 1);
     add_operand(&s, AT_delta, 0, 3 * dims->hidden, PANEL_deferred_1_1, 0, 1, 0); /* delta_z, delta_r, delta_h_tilde */
     return s;
 }

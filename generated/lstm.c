@@ -75,7 +75,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "2976c0129690442b4724745b7cd592da"
+#define SYMRNN_DIGEST "86e5ef6c393ce31832c5b5cb90e00f4d"
 #define ENTRY(name) PUBLIC(lstm, name)
 #define DIMS lstm_dims
 #define BARRIER lstm_barrier
@@ -201,7 +201,7 @@ STAGE(hoist_1, 1)
 
 ALWAYS S(stage) S(hoist_1_stage)(const lstm_dims *dims)
 {
-    S(stage) s = new_stage("hoist_1", S(hoist_1), dims->hidden, 4, 1, MASKED, 21);
+    S(stage) s = new_stage("hoist_1", S(hoist_1), dims->hidden, 4, 1, MASKED, 12);
     add_operand(&s, AT_X, 0, dims->input, PANEL_hoist_1_1, 0, 4, 0); /* x */
     return s;
 }
@@ -260,7 +260,7 @@ ON_ROW(step_1, 4, 1)
 
 ALWAYS S(stage) S(step_1_stage)(const lstm_dims *dims, int fused)
 {
-    S(stage) s = new_stage("step_1", S(step_1), dims->hidden, 4, 1, MASKED, 34 + 5 * FUNCTION_WORK);
+    S(stage) s = new_stage("step_1", S(step_1), dims->hidden, 4, 1, MASKED, 22 + 5 * FUNCTION_WORK);
     s.row = S(step_1_row);
     if (fused)
         add_operand(&s, AT_X, 0, dims->input, PANEL_hoist_1_1, 0, 4, 0); /* x */
@@ -331,7 +331,7 @@ STAGE(back_1, 1)
 
 ALWAYS S(stage) S(back_1_stage)(const lstm_dims *dims)
 {
-    S(stage) s = new_stage("back_1", S(back_1), dims->hidden, 1, 4, MASKED, 56);
+    S(stage) s = new_stage("back_1", S(back_1), dims->hidden, 1, 4, MASKED, 39);
     add_operand(&s, AT_delta, 0, 4 * dims->hidden, PANEL_back_1_1, 0, 1, 1); /* delta_i, delta_f, delta_o, delta_g of the step before in this loop */
     return s;
 }
@@ -355,7 +355,7 @@ STAGE(initial_1, 1)
 
 ALWAYS S(stage) S(initial_1_stage)(const lstm_dims *dims)
 {
-    S(stage) s = new_stage("initial_1", S(initial_1), dims->hidden, 1, 4, ALL_ROWS, 9);
+    S(stage) s = new_stage("initial_1", S(initial_1), dims->hidden, 1, 4, ALL_ROWS, 5);
     add_operand(&s, AT_delta, 0, 4 * dims->hidden, PANEL_back_1_1, 0, 1, 1); /* delta_i, delta_f, delta_o, delta_g of the step before in this loop */
     return s;
 }
@@ -373,7 +373,7 @@ STAGE(deferred_1, 1)
 
 ALWAYS S(stage) S(deferred_1_stage)(const lstm_dims *dims)
 {
-    S(stage) s = new_stage("deferred_1", S(deferred_1), dims->input, 1, 4, MASKED, 4);
+    S(stage) s = new_stage("deferred_1", S(deferred_1), dims->input, 1, 4, MASKED, 1);
     add_operand(&s, AT_delta, 0, 4 * dims->hidden, PANEL_deferred_1_1, 0, 1, 0); /* delta_i, delta_f, delta_o, delta_g */
     return s;
 }

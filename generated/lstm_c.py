@@ -120,7 +120,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype, given)
 
 
-_ABI = b"2976c0129690442b4724745b7cd592da"
+_ABI = b"86e5ef6c393ce31832c5b5cb90e00f4d"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

@@ -47,7 +47,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "680f0ee25b193c79faec13a4a9b021ea"
+#define SYMRNN_DIGEST "df72e8cf6d9743c20e4b6b873d9f1429"
 #define ENTRY(name) PUBLIC(rnn, name)
 #define DIMS rnn_dims
 #define BARRIER rnn_barrier
@@ -144,7 +144,7 @@ STAGE(hoist_1, 1)
 
 ALWAYS S(stage) S(hoist_1_stage)(const rnn_dims *dims)
 {
-    S(stage) s = new_stage("hoist_1", S(hoist_1), dims->hidden, 1, 4, MASKED, 6);
+    S(stage) s = new_stage("hoist_1", S(hoist_1), dims->hidden, 1, 4, MASKED, 3);
     add_operand(&s, AT_X, 0, dims->input, PANEL_hoist_1_1, 0, 1, 0); /* x */
     return s;
 }
@@ -170,7 +170,7 @@ ON_ROW(step_1, 1, 4)
 
 ALWAYS S(stage) S(step_1_stage)(const rnn_dims *dims, int fused)
 {
-    S(stage) s = new_stage("step_1", S(step_1), dims->hidden, 1, 4, MASKED, 8 + 1 * FUNCTION_WORK);
+    S(stage) s = new_stage("step_1", S(step_1), dims->hidden, 1, 4, MASKED, 5 + 1 * FUNCTION_WORK);
     s.row = S(step_1_row);
     if (fused)
         add_operand(&s, AT_X, 0, dims->input, PANEL_hoist_1_1, 0, 1, 0); /* x */
@@ -210,7 +210,7 @@ STAGE(back_1, 1)
 
 ALWAYS S(stage) S(back_1_stage)(const rnn_dims *dims)
 {
-    S(stage) s = new_stage("back_1", S(back_1), dims->hidden, 1, 4, MASKED, 16);
+    S(stage) s = new_stage("back_1", S(back_1), dims->hidden, 1, 4, MASKED, 10);
     add_operand(&s, AT_delta, 0, dims->hidden, PANEL_back_1_1, 0, 1, 1); /* delta_h of the step before in this loop */
     return s;
 }
@@ -229,7 +229,7 @@ STAGE(initial_1, 1)
 
 ALWAYS S(stage) S(initial_1_stage)(const rnn_dims *dims)
 {
-    S(stage) s = new_stage("initial_1", S(initial_1), dims->hidden, 1, 4, ALL_ROWS, 6);
+    S(stage) s = new_stage("initial_1", S(initial_1), dims->hidden, 1, 4, ALL_ROWS, 3);
     add_operand(&s, AT_delta, 0, dims->hidden, PANEL_back_1_1, 0, 1, 1); /* delta_h of the step before in this loop */
     return s;
 }
@@ -247,7 +247,7 @@ STAGE(deferred_1, 1)
 
 ALWAYS S(stage) S(deferred_1_stage)(const rnn_dims *dims)
 {
-    S(stage) s = new_stage("deferred_1", S(deferred_1), dims->input, 1, 4, MASKED, 4);
+    S(stage) s = new_stage("deferred_1", S(deferred_1), dims->input, 1, 4, MASKED, 1);
     add_operand(&s, AT_delta, 0, dims->hidden, PANEL_deferred_1_1, 0, 1, 0); /* delta_h */
     return s;
 }

@@ -211,7 +211,7 @@ class _StageWriter:
         of = {total.statement.target: total for total in totals}
         printer = self._printer(axes, repeated)
         inside += [(text, None) for text in vector_heads(axes, repeated)]
-        for name in self._read_one_by_one(stage):
+        for name in _read_one_by_one(stage):
             row = pointers[pointer_key(name, places[name])]
             if sizes[name] == ONE:
                 yield f"    LETS({self._names.values[name]}) = K(*{row});"
@@ -247,12 +247,6 @@ class _StageWriter:
         values = {name: f"{text}[v]" for name, text in self._names.values.items()}
         lines = {line_key(each.value, each.size): in_line(axes, each) for each in repeated}
         return CPrinter(values, self._names.sizes, lines)
-
-    @staticmethod
-    def _read_one_by_one(stage: Stage) -> list[str]:
-        """The values that a stage reads unit by unit, in order."""
-        found = _read_one_by_one(stage)
-        return [name for name in stage.reads if name in found]
 
     def _heads(self, stage: Stage, absorbed: Mapping[str, Statement], *, ragged: bool) -> Iterator[str]:
         """Lines that hold for all units of a row: flags, and a pointer for each value in memory."""
@@ -309,9 +303,8 @@ class _StageWriter:
         printer = CPrinter(values, self._names.sizes)
         for accumulator in stage.accumulators:
             yield f"LET({self._names.values[accumulator.name]}) = {sums[accumulator.name]};", None
-        one_by_one = _read_one_by_one(stage)
-        for name in stage.reads:
-            if name in one_by_one and name not in absorbed:
+        for name in _read_one_by_one(stage):
+            if name not in absorbed:
                 yield f"LET({self._names.values[name]}) = {self._load(name, stage)};", None
         for name, statement in absorbed.items():
             inner = {n: self._load(n, stage) for n in names(statement.expression) if n in self._routine.places}
@@ -357,10 +350,11 @@ class _StageWriter:
         return f"{'if (taped) ' if self._is_optional(write) else ''}{macro}({pointer}, {text});{note}"
 
 
-def _read_one_by_one(stage: Stage) -> set[str]:
-    """The values whose units a stage reads each for itself; one that it reads as a whole may be among them."""
+def _read_one_by_one(stage: Stage) -> list[str]:
+    """The values whose units a stage reads each for itself, in order; one that it reads as a whole may be among them."""
     found = {name for statement in stage.statements for name in read_by_units(statement.expression)}
-    return found | {name for write in stage.writes for name in (write.value, write.idle)}
+    found |= {name for write in stage.writes for name in (write.value, write.idle)}
+    return [name for name in stage.reads if name in found]
 
 
 def _side(stage: Stage, fused: FusedStage | None) -> int:
