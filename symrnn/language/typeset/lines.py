@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
+from string import ascii_uppercase
 from typing import NamedTuple
 
 TEXT_WIDTH = 74.0
@@ -27,7 +28,9 @@ _WIDTHS = {
     **{"(": 0.7, ")": 0.7, "[": 0.6, "]": 0.6, ",": 0.8, ".": 0.5, "|": 0.5, r"\,": 0.3, r"\sqrt": 1.6},
     **dict.fromkeys((r"\Bigl", r"\Bigr"), 0.4),
     **dict.fromkeys(("<", ">", r"\leq", r"\geq", r"\neq", r"\in"), 2.4),
-    **{"i": 0.7, "l": 0.6, "t": 0.7, "j": 0.8},
+    **dict.fromkeys(ascii_uppercase, 1.45),
+    **dict.fromkeys((r"\Gamma", r"\Delta", r"\Theta", r"\Lambda", r"\Sigma", r"\Phi", r"\Psi", r"\Omega"), 1.5),
+    **{"W": 1.9, "M": 1.9, "I": 0.9, "m": 1.75, "w": 1.4, "i": 0.7, "l": 0.6, "t": 0.7, "j": 0.8},
 }
 _SCRIPT = 0.72
 _SPACE = r" \, "
