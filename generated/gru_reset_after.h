@@ -151,9 +151,9 @@ int gru_reset_after_f32_backward(const gru_reset_after_dims *dims, const float *
     float *dstate_in, float *workspace, size_t accumulate, size_t part, size_t parts,
     gru_reset_after_barrier *barrier);
 
-/* Call an entry, by its number, with the workers that serve, at most parts - 1; with coming, wait a little for the others. Its arguments before the part stand in a row, a number in place of a pointer. */
+/* Call an entry, by its number, with the workers that serve, at most parts - 1; with coming, wait a little for the others. Its arguments before the part stand in a row, a number in place of a pointer. In how many parts it ran is written to ran, which may be null. */
 int gru_reset_after_f32_lead(size_t entry, void *const *arguments, gru_reset_after_worker *const *workers,
-    size_t parts, int coming);
+    size_t parts, int coming, size_t *ran);
 
 /* ---- double ---- */
 
@@ -225,9 +225,9 @@ int gru_reset_after_f64_backward(const gru_reset_after_dims *dims, const double 
     double *dstate_in, double *workspace, size_t accumulate, size_t part, size_t parts,
     gru_reset_after_barrier *barrier);
 
-/* Call an entry, by its number, with the workers that serve, at most parts - 1; with coming, wait a little for the others. Its arguments before the part stand in a row, a number in place of a pointer. */
+/* Call an entry, by its number, with the workers that serve, at most parts - 1; with coming, wait a little for the others. Its arguments before the part stand in a row, a number in place of a pointer. In how many parts it ran is written to ran, which may be null. */
 int gru_reset_after_f64_lead(size_t entry, void *const *arguments, gru_reset_after_worker *const *workers,
-    size_t parts, int coming);
+    size_t parts, int coming, size_t *ran);
 
 #ifdef __cplusplus
 }

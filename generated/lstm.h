@@ -154,8 +154,9 @@ int lstm_f32_backward(const lstm_dims *dims, const float *packed, const float *x
     const float *dstate, const lstm_f32_grads *grads, float *dx, float *dstate_in, float *workspace,
     size_t accumulate, size_t part, size_t parts, lstm_barrier *barrier);
 
-/* Call an entry, by its number, with the workers that serve, at most parts - 1; with coming, wait a little for the others. Its arguments before the part stand in a row, a number in place of a pointer. */
-int lstm_f32_lead(size_t entry, void *const *arguments, lstm_worker *const *workers, size_t parts, int coming);
+/* Call an entry, by its number, with the workers that serve, at most parts - 1; with coming, wait a little for the others. Its arguments before the part stand in a row, a number in place of a pointer. In how many parts it ran is written to ran, which may be null. */
+int lstm_f32_lead(size_t entry, void *const *arguments, lstm_worker *const *workers, size_t parts, int coming,
+    size_t *ran);
 
 /* ---- double ---- */
 
@@ -228,8 +229,9 @@ int lstm_f64_backward(const lstm_dims *dims, const double *packed, const double 
     const double *dy, const double *dstate, const lstm_f64_grads *grads, double *dx, double *dstate_in,
     double *workspace, size_t accumulate, size_t part, size_t parts, lstm_barrier *barrier);
 
-/* Call an entry, by its number, with the workers that serve, at most parts - 1; with coming, wait a little for the others. Its arguments before the part stand in a row, a number in place of a pointer. */
-int lstm_f64_lead(size_t entry, void *const *arguments, lstm_worker *const *workers, size_t parts, int coming);
+/* Call an entry, by its number, with the workers that serve, at most parts - 1; with coming, wait a little for the others. Its arguments before the part stand in a row, a number in place of a pointer. In how many parts it ran is written to ran, which may be null. */
+int lstm_f64_lead(size_t entry, void *const *arguments, lstm_worker *const *workers, size_t parts, int coming,
+    size_t *ran);
 
 #ifdef __cplusplus
 }

@@ -120,7 +120,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype, given)
 
 
-_ABI = b"86e5ef6c393ce31832c5b5cb90e00f4d"
+_ABI = b"76ec9bbc74718afa1bdb33c1cf440232"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),
@@ -157,7 +157,7 @@ _ENTRIES = {
         "number",
         "barrier",
     ),
-    "lead": ("number", "pointers", "workers", "number", "flag"),
+    "lead": ("number", "pointers", "workers", "number", "flag", "size"),
 }
 _PRECISIONS = {"float32": "f32", "float64": "f64"}
 _STATUS = {
@@ -1938,7 +1938,8 @@ def _new(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 _OFTEN_NS = 100_000
 """Calls that follow one another within this time share the cost of waking a thread, which then waits for the next one."""
 _ALONE_NS = 10_000_000
-"""How long calls go without threads that did not come in time: they find no free core."""
+"""How long calls go without threads that did not come in time: they find no free core. A call that takes as long by itself
+loses less by waiting in vain."""
 
 
 class _Worker:
@@ -2022,13 +2023,15 @@ class _Team:
         begun = time.perf_counter_ns()
         parts, late = self._gather(parts, woken) if parts > 1 else (1, [])
         workers = self._pointers  # held until the call returns, even if the team grows
+        parts, ran = min(parts, len(workers) + 1), ctypes.c_size_t()
         status: int = _BOUND[dtype, "lead"](
-            _LED.index(name), row, ctypes.addressof(workers), min(parts, len(workers) + 1), bool(late)
+            _LED.index(name), row, ctypes.addressof(workers), parts, bool(late), ctypes.byref(ran)
         )
         self._last = time.perf_counter_ns()
         if choice is not None:
-            choice.note(parts, self._last - begun)
-        if any(worker.away() for worker in late):
+            choice.note(ran.value, self._last - begun)
+        missed = ran.value < parts and any(worker.away() for worker in late)
+        if missed and self._last - begun < _ALONE_NS:
             self._alone_until = self._last + _ALONE_NS
         return status
 

@@ -22,9 +22,10 @@ enum { AWAY, WAITING, TAKEN, CALLED, DONE };
 #define IDLE_LOOKS 8192
 /* How many looks before a waiting thread lets others run: another library's thread may want its core. */
 #define YIELD_LOOKS 64
-/* How often a leader looks for workers that are on their way. A thread that wakes to a free core is there within SPINS looks, or
-   a tenth of a millisecond. After them the leader yields, in case that the two share a core, for half a millisecond in all. */
-#define COMING_LOOKS (SPINS + 1024)
+/* How often a leader looks for workers that are on their way. A thread that wakes to a free core is there within a tenth of a
+   millisecond, or within a third where a hypervisor must wake the core first. After SPINS looks the leader yields, in case that
+   the two share a core, for about a millisecond in all. */
+#define COMING_LOOKS (SPINS + 4096)
 
 /* A call on its leader's stack. `run` runs a part of the entry point with the number `entry`. */
 typedef struct call {
@@ -49,15 +50,18 @@ INLINE void wait_a_little(size_t looks)
         YIELD();
 }
 
-/* Whether a waiting worker was taken. One that is away may come while there are looks left. */
+/* Whether a waiting worker was taken. One that is away may come while there are looks left. It may also come between two lines
+   here: so what was seen decides, and not a second look. */
 INLINE int taken(WORKER *worker, size_t *looks)
 {
-    while (!changed(worker, WAITING, TAKEN)) {
-        if (*looks >= COMING_LOOKS || __atomic_load_n(&worker->state, __ATOMIC_RELAXED) != AWAY)
+    for (;;) {
+        unsigned seen = WAITING;
+        if (__atomic_compare_exchange_n(&worker->state, &seen, TAKEN, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+            return 1;
+        if (*looks >= COMING_LOOKS || seen != AWAY)
             return 0;
         wait_a_little((*looks)++);
     }
-    return 1;
 }
 
 ONCE int serve(WORKER *worker)
@@ -89,8 +93,9 @@ ONCE int serve(WORKER *worker)
 }
 #endif
 
-/* Run a call in `most` parts, or in fewer if not all of `most - 1` workers are there. Returns the worst status. */
-ONCE int lead(call *c, WORKER *const *workers, size_t most, int coming)
+/* Run a call in `most` parts, or in fewer if not all of `most - 1` workers are there. Writes in how many it ran to *ran, unless that
+   is null. Returns the worst status. */
+ONCE int lead(call *c, WORKER *const *workers, size_t most, int coming, size_t *ran)
 {
     if (most < 1 || most > SYMRNN_MOST_PARTS)
         return SYMRNN_PARTS;
@@ -117,6 +122,8 @@ ONCE int lead(call *c, WORKER *const *workers, size_t most, int coming)
 #else
     (void)coming;
 #endif
+    if (ran)
+        *ran = c->parts;
     int worst = c->run(c->entry, c->arguments, 0, c->parts, &barrier);
 #if HAS_PARTS
     while (ours) {

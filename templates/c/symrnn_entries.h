@@ -198,10 +198,11 @@ static int S(run_part)(size_t entry, void *const *a, size_t part, size_t parts, 
     }
 }
 
-int ENTRY(lead)(size_t entry, void *const *arguments, WORKER *const *workers, size_t parts, int coming)
+int ENTRY(lead)(size_t entry, void *const *arguments, WORKER *const *workers, size_t parts, int coming,
+                size_t *ran)
 {
     call c = {.run = S(run_part), .entry = entry, .arguments = arguments};
-    return lead(&c, workers, parts, coming);
+    return lead(&c, workers, parts, coming, ran);
 }
 
 #ifdef SYMRNN_PROFILE

@@ -203,10 +203,11 @@ ENTRIES = (
         "lead",
         (
             Argument("entry", "number"), Argument("arguments", "pointers"), Argument("workers", "workers"), _PARTS,
-            Argument("coming", "flag"),
+            Argument("coming", "flag"), Argument("ran", "size"),
         ),
         "Call an entry, by its number, with the workers that serve, at most parts - 1; with coming, wait a little for the "
-        "others. Its arguments before the part stand in a row, a number in place of a pointer.",
+        "others. Its arguments before the part stand in a row, a number in place of a pointer. In how many parts it ran is "
+        "written to ran, which may be null.",
     ),
 )  # fmt: skip
 
