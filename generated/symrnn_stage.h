@@ -5,15 +5,18 @@
 /* ---- register tiles ---- */
 
 /* What the tiles of one panel have in common: how far apart the numbers of a row of values, the rows of its first strip and of
-   its second, and the rows of sums are; how far the second strip is from the first; which of the products it adds; and whether
-   these are the first, so that the sums begin at zero. */
+   its second, and the rows of sums are; how far the second strip is from the first; which of the products it adds; whether these
+   are the first, so that the sums begin at zero; and what is read after them, with how many numbers of it for each product. */
 typedef struct S(pace) {
     size_t a_depth, panel_row, other_row, sums_row, other, k0, depth;
     int begins;
+    const real *ahead;
+    size_t ahead_row;
 } S(pace);
 
 /* sums[i][j] = sums[i][j] or 0 + a[i][k] * panel[k][j] for height rows, one product or more, and width vectors of units. Sums have
-   names, since compilers keep an array of them in memory. */
+   names, since compilers keep an array of them in memory. What is read later is asked for line by line: a processor holds few
+   requests at once, and waits where they come in a burst. */
 ALWAYS void run_tile(size_t height, size_t width, const S(pace) *pace, const real *const *a, const real *restrict panel,
                      real *sums)
 {
@@ -41,15 +44,27 @@ ALWAYS void run_tile(size_t height, size_t width, const S(pace) *pace, const rea
     if (!pace->begins) {
         EACH_ROW(READ_ROW)
     }
+#define ADD_PRODUCT                                                           \
+    const vec w0 = WEIGHT(0), w1 = WEIGHT(1), w2 = WEIGHT(2), w3 = WEIGHT(3); \
+    EACH_ROW(ADD_ROW)                                                         \
+    panel += panel_row;                                                       \
+    other += other_row;                                                       \
+    k += a_depth;
     size_t k = 0;
-    do {
-        const vec w0 = WEIGHT(0), w1 = WEIGHT(1), w2 = WEIGHT(2), w3 = WEIGHT(3);
-        EACH_ROW(ADD_ROW)
-        panel += panel_row;
-        other += other_row;
-        k += a_depth;
-    } while (k < end);
+    if (height > TILE_ROWS / 2 && pace->ahead) {
+        const real *ahead = pace->ahead;
+        const size_t ahead_row = pace->ahead_row;
+        do {
+            PREFETCH_FAR(ahead);
+            ahead += ahead_row;
+            ADD_PRODUCT
+        } while (k < end);
+    } else
+        do {
+            ADD_PRODUCT
+        } while (k < end);
     EACH_ROW(WRITE_ROW)
+#undef ADD_PRODUCT
 #undef WEIGHT
 #undef WRITE_ROW
 #undef ADD_ROW
@@ -90,18 +105,10 @@ EACH_SHAPE(TILE, NO_TILE)
 #undef NO_TILE
 #undef TILE
 
-/* Bring some numbers of a panel nearer, which a later tile reads. Returns where those after them begin. */
-ALWAYS const real *prefetch_part(const real *from, size_t numbers)
-{
-    for (size_t i = 0; i < numbers; i += 64 / sizeof(real))
-        PREFETCH_FAR(from + i);
-    return from + numbers;
-}
-
 /* What accumulate does, in tiles of about one height. With SPARE_LOW, they are as high as they can be; but two of five rows take
    less time than one of six and one of four. */
 ONCE void accumulate_tiles(int fresh, size_t rows, size_t columns, size_t depth, const real *const *a, size_t a_depth,
-                           const real *panel, real *sums, size_t sums_row, int far)
+                           const real *panel, real *sums, size_t sums_row, const real *next)
 {
 #define TILE(height, width) S(tile_##height##_##width),
 #define NO_TILE(height, width) NULL,
@@ -111,7 +118,7 @@ ONCE void accumulate_tiles(int fresh, size_t rows, size_t columns, size_t depth,
     const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = runs > 1 ? rows / runs : rows, more = rows - least * runs;
     const size_t together = TILE_WIDTH(least + (more > 0)) / STRIP, deep = runs > 1 && depth > PANEL_DEPTH ? PANEL_DEPTH : depth;
     const strips all = strips_of(columns);
-    S(pace) pace = {a_depth, 0, 0, sums_row, 0, 0, depth, fresh};
+    S(pace) pace = {a_depth, 0, 0, sums_row, 0, 0, depth, fresh, NULL, 0};
     for (size_t strip = 0; strip < all.count; strip += together) {
         const size_t begin = strip_begins(&all, strip), middle = strip_begins(&all, strip + 1);
         const size_t end = together > 1 && strip + 1 < all.count ? strip_begins(&all, strip + 2) : middle;
@@ -123,15 +130,19 @@ ONCE void accumulate_tiles(int fresh, size_t rows, size_t columns, size_t depth,
         do {
             pace.depth = depth - pace.k0 < deep ? depth - pace.k0 : deep;
             pace.other = (size_t)(other + pace.k0 * pace.other_row - from);
-            const real *ahead = from + pace.depth * pace.panel_row;
+            const size_t part = pace.depth * pace.panel_row;
+            if (next) { /* each tile asks for a share of the next part */
+                pace.ahead = pace.k0 + pace.depth < depth || strip + together < all.count ? from + part : next;
+                pace.ahead_row = pace.panel_row / runs;
+            }
             for (size_t row = 0, run = 0, height; row < rows; row += height, ++run) {
                 const size_t left = rows - row;
                 height = !SPARE_LOW ? least + (run < more) : left == TILE_ROWS + 4 ? 5 : left < TILE_ROWS ? left : TILE_ROWS;
-                if (far && runs > 1)
-                    ahead = prefetch_part(ahead, pace.depth * pace.panel_row / runs);
                 tiles[(height - 1) * TILE_COLUMNS + end - begin - 1](&pace, a + row, from, sums + row * sums_row + begin * LANES);
+                if (next)
+                    pace.ahead += pace.depth * pace.ahead_row;
             }
-            from += pace.depth * pace.panel_row;
+            from += part;
             pace.k0 += pace.depth;
             pace.begins = 0;
         } while (pace.k0 < depth);
@@ -140,15 +151,15 @@ ONCE void accumulate_tiles(int fresh, size_t rows, size_t columns, size_t depth,
 
 /* sums[i][j] += a[i][k] * panel[k][j] for any numbers of rows and columns, and one product or more. If they are fresh, = instead
    of +=. All rows use a part of the panel before the next part is read: it comes from a far cache only once. If it does come from
-   one, the tiles of a part ask for the next part. With SPARE_LOW, up to three rows that full tiles leave are a tile of their own,
+   one, `next` is the panel that is read after this one, and the tiles of a part ask for the next part. Else it is null. With SPARE_LOW, up to three rows that full tiles leave are a tile of their own,
    which is wider. */
 ALWAYS void accumulate(int fresh, size_t rows, size_t columns, size_t depth, const real *const *a, size_t a_depth,
-                       const real *panel, real *sums, size_t sums_row, int far)
+                       const real *panel, real *sums, size_t sums_row, const real *next)
 {
     const size_t low = rows % TILE_ROWS, main = SPARE_LOW && rows > TILE_ROWS && low <= WIDE_ROWS ? rows - low : rows;
-    accumulate_tiles(fresh, main, columns, depth, a, a_depth, panel, sums, sums_row, far);
+    accumulate_tiles(fresh, main, columns, depth, a, a_depth, panel, sums, sums_row, next);
     if (main < rows)
-        accumulate_tiles(fresh, low, columns, depth, a + main, a_depth, panel, sums + main * sums_row, sums_row, 0);
+        accumulate_tiles(fresh, low, columns, depth, a + main, a_depth, panel, sums + main * sums_row, sums_row, NULL);
 }
 
 /* ---- what the cell's tables say, in this precision ---- */
@@ -659,6 +670,17 @@ INLINE void pack_vector(real *packed, const piece *b, const real *vector, size_t
 
 /* ---- a stage on several rows ---- */
 
+/* The panel that is read after that of an operand and a tile, where weights come from a far cache; else null. */
+ALWAYS const real *panel_after(const S(at) *at, const S(stage) *s, const S(operand) *o, size_t tile)
+{
+    if (!s->far)
+        return NULL;
+    if (o + 1 < s->operand + s->operands)
+        return o[1].weights + tile * o[1].tile;
+    const size_t after = at->turned ? tile > s->begin ? tile - 1 : s->end - 1 : tile + 1 < s->end ? tile + 1 : s->begin;
+    return s->operand->weights + after * s->operand->tile;
+}
+
 /* For a tile of rows and units, accumulate the linear forms, then run the statements on the sums; this part's share of the
    tiles. */
 ONCE void run_stage(const S(at) *at, const S(stage) *s, size_t row_begin, size_t row_end)
@@ -700,7 +722,7 @@ ONCE void run_stage(const S(at) *at, const S(stage) *s, size_t row_begin, size_t
                             lines[line] = source + order[row0 + line] * stride;
                         accumulate(!o->adds && !o->later, running, o->count * vectors, o->depth, lines, 1,
                                    o->weights + tile * o->tile, sums + (tile - tile0) * apart + o->first * wide,
-                                   columns * LANES, s->far);
+                                   columns * LANES, panel_after(at, s, o, tile));
                     }
                 }
                 const size_t end = tile1 * wide < units ? tile1 * wide : units;

@@ -185,10 +185,9 @@ _Static_assert(sizeof 1.0 == sizeof(double),
 #define GROUP_ROWS TILE_ROWS
 #define PANEL_DEPTH SIZE_MAX
 #endif
-/* Whether the tiles of a part of a panel ask for the next part, where a stage has more than AHEAD_BYTES of weights. The processors
-   that were measured with vectors of 64 bytes do by themselves. */
-#define READS_AHEAD (SYMRNN_VECTOR_BYTES == 32)
-#define AHEAD_BYTES (4 << 20)
+/* Whether the tiles of a part of a panel ask for the next part, where a stage has more than AHEAD_BYTES of weights. */
+#define READS_AHEAD (SYMRNN_VECTOR_BYTES >= 32)
+#define AHEAD_BYTES (SYMRNN_VECTOR_BYTES == 64 ? 1 << 20 : 4 << 20)
 /* Rows of sums that a stage keeps before it runs its statements on them: of two tiles of units at least. */
 #define SUM_ROWS (GROUP_ROWS > 2 * TILE_ROWS ? 2 * GROUP_ROWS : 4 * TILE_ROWS)
 /* Rows of a deferred product that are packed at a time, at most BLOCK_ROWS, and tiles of its left side. */
@@ -731,7 +730,6 @@ enum { AT_X, AT_Y, AT_DY, AT_DX, AT_PACKED, AT_STATES };
 #define cumsum_at(...) S(cumsum_at)(__VA_ARGS__)
 #define revcumsum_at(...) S(revcumsum_at)(__VA_ARGS__)
 #define run_tile(...) S(run_tile)(__VA_ARGS__)
-#define prefetch_part(...) S(prefetch_part)(__VA_ARGS__)
 #define accumulate_tiles(...) S(accumulate_tiles)(__VA_ARGS__)
 #define accumulate(...) S(accumulate)(__VA_ARGS__)
 #define row_at(...) S(row_at)(__VA_ARGS__)
@@ -757,6 +755,7 @@ enum { AT_X, AT_Y, AT_DY, AT_DX, AT_PACKED, AT_STATES };
 #define pack_matrix(...) S(pack_matrix)(__VA_ARGS__)
 #define pack_shared(...) S(pack_shared)(__VA_ARGS__)
 #define pack_vector(...) S(pack_vector)(__VA_ARGS__)
+#define panel_after(...) S(panel_after)(__VA_ARGS__)
 #define run_stage(...) S(run_stage)(__VA_ARGS__)
 #define run_once(...) S(run_once)(__VA_ARGS__)
 #define run_strips(...) S(run_strips)(__VA_ARGS__)

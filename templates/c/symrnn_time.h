@@ -86,7 +86,7 @@ ONCE void add_outer(size_t rows, const real *block, const size_t *begin, size_t 
                 for (size_t i = 0; i < (tile + 1 < tiles ? TILE_ROWS : 0); ++i)
                     for (size_t j = 0; j < wide; j += LANES)
                         PREFETCH(into + (high + i) * to->width + j);
-                accumulate(to->fresh, high, vectors, rows, columns, TILE_ROWS, panel, into, to->width, 0);
+                accumulate(to->fresh, high, vectors, rows, columns, TILE_ROWS, panel, into, to->width, NULL);
                 continue;
             }
             /* The last columns: the same sums in the same order, which then do not depend on how wide a panel is. */
@@ -95,7 +95,7 @@ ONCE void add_outer(size_t rows, const real *block, const size_t *begin, size_t 
                 storeu(sums + i * wide + wide - LANES, K(0));
                 memcpy(sums + i * wide, into + i * to->width, count * sizeof *sums);
             }
-            accumulate(to->fresh, high, vectors, rows, columns, TILE_ROWS, panel, sums, wide, 0);
+            accumulate(to->fresh, high, vectors, rows, columns, TILE_ROWS, panel, sums, wide, NULL);
             for (size_t i = 0; i < high; ++i)
                 memcpy(into + i * to->width, sums + i * wide, count * sizeof *sums);
         }
