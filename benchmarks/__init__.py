@@ -11,6 +11,7 @@
 Run from the root of the repository, after ``python -m pip install -e ".[bench]"``. A library that is not installed is left
 out, and the output names it. Environment variables for a BLAS or OpenMP change what libraries do. The output names
 them, and ``env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE python -m benchmarks peers`` runs without two of them.
+``SYMRNN_MARCH=v3`` measures our kernels and the limits in the code for another processor; the peers choose for themselves.
 
 All participants run on the same cores. "All cores" means that each of them may use all: our kernels are then called without a
 number of threads, as a user calls them. ``inference`` packs parameters once. ``training`` takes plain arrays, and each library

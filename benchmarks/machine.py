@@ -13,15 +13,17 @@ from typing import Any
 
 from benchmarks.grid import available_cores
 from symrnn.errors import CheckError
-from symrnn.targets.c.flags import MARCH_NATIVE
+from symrnn.targets.c.march import chosen_march
 from symrnn.targets.c.tiles import options_for
 from symrnn.targets.c.toolchain import Compiler, Options, find_compiler, flags
 
 STEERING = ("OPENBLAS_", "OMP_", "GOMP_", "KMP_", "MKL_", "XLA_", "ORT_", "TORCH_", "SYMRNN_NUM_")
 """Prefixes of environment variables that change what libraries do."""
 
-_KINDS = {"__AVX512F__": "avx512", "__AVX2__": "avx2", "__SSE2__": "sse2", "__ARM_NEON": "neon"}
+_VECTORS = {"__AVX512F__": "avx512", "__AVX2__": "avx2", "__SSE2__": "sse2", "__ARM_NEON": "neon"}
 """Macros of compilers, the widest vectors first."""
+_MAKERS = {"AuthenticAMD": "amd", "GenuineIntel": "intel"}
+"""Makers by what their processors say; with vectors of one width, theirs differ in arithmetic and caches."""
 
 _CPU_INFO = Path("/proc/cpuinfo")
 _CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
@@ -42,23 +44,28 @@ def describe() -> dict[str, Any]:
         "cores": len(available_cores()),
         "caches": _caches(),
         "compiler": compiler.version.splitlines()[0],
-        "flags": " ".join(flags(compiler, options_for(MARCH_NATIVE))),
+        "flags": " ".join(flags(compiler, options_for(chosen_march(None)))),
         "environment": steering(),
     }
 
 
 def kind(compiler: Compiler) -> str:
-    """The widest vectors that the kernels use on this processor: ``avx512``, ``avx2``, …; figures are kept by it.
+    """The widest vectors that the kernels use, and the processor's maker: ``avx512-amd``; figures are kept by it.
+
+    The vectors are this processor's, or those of the one that ``SYMRNN_MARCH`` names. A maker that we do not know is left out.
 
     Raises:
         CheckError: the compiler does not say what it compiles for.
     """
-    command = [*compiler.command, *flags(compiler, Options()), "-dM", "-E", "-x", "c", os.devnull]
+    chosen = flags(compiler, Options(march=chosen_march(None)))
+    command = [*compiler.command, *chosen, "-dM", "-E", "-x", "c", os.devnull]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise CheckError(f"{compiler.command[0]} does not say what it compiles for:\n{done.stderr}")
     defined = {words[1] for words in map(str.split, done.stdout.splitlines()) if len(words) > 1}
-    return next((name for macro, name in _KINDS.items() if macro in defined), "plain")
+    vectors = next((name for macro, name in _VECTORS.items() if macro in defined), "plain")
+    maker = _MAKERS.get(_cpu_info().get("vendor_id", ""))
+    return f"{vectors}-{maker}" if maker else vectors
 
 
 def steering() -> dict[str, str]:
@@ -67,15 +74,21 @@ def steering() -> dict[str, str]:
 
 
 def _cpu() -> str:
-    if _CPU_INFO.is_file():
-        lines = _CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines()
-        found = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-        name = found.get("model name") or found.get("Model")
-        # Rented machines hide the model in the name, but not in these numbers.
-        numbers = [f"{key.removeprefix('cpu ')} {found[key]}" for key in ("cpu family", "model") if key in found]
-        if name:
-            return f"{name} ({', '.join(numbers)})" if numbers else name
+    found = _cpu_info()
+    name = found.get("model name") or found.get("Model")
+    # Rented machines hide the model in the name, but not in these numbers.
+    numbers = [f"{key.removeprefix('cpu ')} {found[key]}" for key in ("cpu family", "model") if key in found]
+    if name:
+        return f"{name} ({', '.join(numbers)})" if numbers else name
     return platform.processor() or "unknown"
+
+
+def _cpu_info() -> dict[str, str]:
+    """What Linux says of the last processor; nothing elsewhere."""
+    if not _CPU_INFO.is_file():
+        return {}
+    lines = _CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines()
+    return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
 
 
 def _caches() -> dict[str, str]:

@@ -24,9 +24,9 @@ from benchmarks.workload import Task, Workload, draw
 from symrnn.build.loading import import_text
 from symrnn.pipeline import program, render
 from symrnn.plan.program import BEFORE, Program, Routine, Stage
-from symrnn.targets.c.flags import MARCH_NATIVE
 from symrnn.targets.c.library import compile_library
 from symrnn.targets.c.load_kernels import c_sources
+from symrnn.targets.c.march import chosen_march
 from symrnn.targets.c.tiles import options_for
 
 PRECISION = "f32"
@@ -115,7 +115,7 @@ def _timed(workload: Workload) -> tuple[ModuleType, Timers]:
     """The module over a library with timers, and the timers."""
     name = workload.cell.name
     files = render(workload.cell, backends=("c",))
-    chosen = options_for(MARCH_NATIVE)
+    chosen = options_for(chosen_march(None))
     path = compile_library(c_sources(files, name), name, options=replace(chosen, extra=(*chosen.extra, *FLAGS)))
     module = import_text(files[f"{name}_c.py"], f"{name}_c", path.parent)
     return module, Timers(ctypes.CDLL(str(path)), name, PRECISION)

@@ -1,7 +1,7 @@
 """The figures that are kept: one set for each kind of processor, and the page that shows all sets side by side.
 
 A run with ``--keep`` replaces the set of the kind of processor that it ran on, or that of a cell. A set is data
-(``results/avx512-peers.json``), and ``RESULTS.md`` is printed from all of them. Reads records; writes both. Leaves out: the
+(``results/avx512-amd-peers.json``), and ``RESULTS.md`` is printed from all of them. Reads records; writes both. Leaves out: the
 measuring.
 """
 
@@ -21,14 +21,14 @@ FOLDER = Path(__file__).parent / "results"
 PAGE = Path(__file__).parent / "RESULTS.md"
 PEERS, CUSTOM = "peers", "custom"
 
-KINDS = {"avx512": "AVX-512", "avx2": "AVX2"}
+KINDS = {"avx512-amd": "AVX-512, AMD", "avx512-intel": "AVX-512, Intel", "avx2-amd": "AVX2, AMD"}
 """Kinds of processors that the page always shows, and their names for people. Others follow if they were measured."""
 
 _HEAD = """\
 # Results
 
 Times of the generated C kernels beside what else people use: PyTorch, ONNX Runtime and JAX. No single figure holds for all
-processors, so there is one set of figures for each kind of processor:
+processors, so there is one set of figures for each kind of processor, by its vectors and its maker:
 
 """
 

@@ -17,6 +17,8 @@ import numpy as np
 from benchmarks.participants import Prepared
 from benchmarks.workload import Array
 from symrnn.targets.c.library import compile_library
+from symrnn.targets.c.march import chosen_march
+from symrnn.targets.c.toolchain import Options
 
 SECONDS, SECONDS_TOGETHER = 0.002, 0.01
 """How long a call takes on one thread, and on several: shorter than a turn of the scheduler, longer than waking threads."""
@@ -34,7 +36,9 @@ def library() -> ctypes.CDLL:
         BuildError: no compiler is found, or it has no vector types.
     """
     source = Path(__file__).with_name("roofline.c")
-    found = ctypes.CDLL(str(compile_library({source.name: source.read_text(encoding="utf-8")}, "roofline")))
+    text = source.read_text(encoding="utf-8")
+    options = Options(march=chosen_march(None))
+    found = ctypes.CDLL(str(compile_library({source.name: text}, "roofline", options=options)))
     found.roofline_lanes.restype = ctypes.c_size_t
     found.roofline_peak.argtypes, found.roofline_peak.restype = (ctypes.c_size_t,), ctypes.c_float
     found.roofline_read.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t)

@@ -54,27 +54,27 @@ def test_every_figure_of_the_page_is_there() -> None:
 def test_a_kind_of_processor_replaces_its_own_figures_alone(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="matplotlib is not installed: nothing to draw with")
     folder, page = tmp_path / "results", tmp_path / "RESULTS.md"
-    keep(record("avx512", "wide one", 0.002, threads=(1, 2)), PEERS, folder, page)
-    keep(record("avx2", "narrow one", 0.008), PEERS, folder, page)
-    keep(record("avx512", "wide one again", 0.001), PEERS, folder, page)
+    keep(record("avx512-amd", "wide one", 0.002, threads=(1, 2)), PEERS, folder, page)
+    keep(record("avx2-amd", "narrow one", 0.008), PEERS, folder, page)
+    keep(record("avx512-amd", "wide one again", 0.001), PEERS, folder, page)
     text = " ".join(page.read_text(encoding="utf-8").split())
-    assert "| AVX-512 | beside other libraries | wide one again, 2 cores |" in text
-    assert "| AVX2 | beside other libraries | narrow one, 2 cores |" in text
-    assert "| AVX2 | cells without a kernel | none was measured |" in text
-    assert "| | AVX-512, 1 thread | AVX2, 1 thread |" in text
+    assert "| AVX-512, AMD | beside other libraries | wide one again, 2 cores |" in text
+    assert "| AVX2, AMD | beside other libraries | narrow one, 2 cores |" in text
+    assert "| AVX2, AMD | cells without a kernel | none was measured |" in text
+    assert "| | AVX-512, AMD, 1 thread | AVX2, AMD, 1 thread |" in text
     assert "| geometric mean, inference | 4.00 (4.00) | 0.50 (4.00) |" in text
     assert "| B >= 32, H >= 256, training | 100 %, 100 % | 12 %, 12 % |" in text
-    assert "* AVX-512, 1 thread: none." in text
-    assert "* AVX2, 1 thread: a_cell 10x32x256 inference (0.50, 12 % of its limit), a_cell" in text
+    assert "* AVX-512, AMD, 1 thread: none." in text
+    assert "* AVX2, AMD, 1 thread: a_cell 10x32x256 inference (0.50, 12 % of its limit), a_cell" in text
     assert "A note on narrow one." in text
     assert "A note on wide one." not in text
     assert sorted(path.name for path in folder.iterdir()) == [
-        "avx2-1-thread.svg",
-        "avx2-peers.json",
-        "avx512-1-thread.svg",
-        "avx512-peers.json",
+        "avx2-amd-1-thread.svg",
+        "avx2-amd-peers.json",
+        "avx512-amd-1-thread.svg",
+        "avx512-amd-peers.json",
     ]
-    assert "date" not in (folder / "avx2-1-thread.svg").read_text(encoding="utf-8")
+    assert "date" not in (folder / "avx2-amd-1-thread.svg").read_text(encoding="utf-8")
 
 
 def test_cells_without_a_kernel_stand_beside_the_others(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_a_cell_replaces_its_own_figures_alone(tmp_path: Path) -> None:
     assert kept() == [("one", 0.004)] * 2
 
 
-def test_the_kind_is_that_of_the_widest_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_kind_is_that_of_the_widest_vectors_and_the_maker(monkeypatch: pytest.MonkeyPatch) -> None:
     try:
         compiler = find_compiler()
     except BuildError as error:
@@ -121,10 +121,16 @@ def test_the_kind_is_that_of_the_widest_vectors(monkeypatch: pytest.MonkeyPatch)
         done = subprocess.CompletedProcess([], code, out, "a reason")
         monkeypatch.setattr("benchmarks.machine.subprocess.run", lambda *given, **options: done)
 
+    def made_by(vendor: str) -> None:
+        monkeypatch.setattr("benchmarks.machine._cpu_info", lambda: {"vendor_id": vendor})
+
+    made_by("AuthenticAMD")
     answer(0, defined)
-    assert kind(compiler) == "avx2"
+    assert kind(compiler) == "avx2-amd"
+    made_by("GenuineIntel")
     answer(0, f"{defined}#define __AVX512F__ 1\n")
-    assert kind(compiler) == "avx512"
+    assert kind(compiler) == "avx512-intel"
+    made_by("another")
     answer(0, "")
     assert kind(compiler) == "plain"
     answer(1, "")
