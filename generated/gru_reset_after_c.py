@@ -109,7 +109,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype, given)
 
 
-_ABI = b"29409df4ead7d6e504daec14e2e3c2b6"
+_ABI = b"c1b8b431105c4c929d7c197e6adc1177"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

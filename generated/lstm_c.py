@@ -120,7 +120,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype, given)
 
 
-_ABI = b"529ffdf95f4c869936e825623357ebd0"
+_ABI = b"423591bd8c9b4ea49b6abbb792e82940"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

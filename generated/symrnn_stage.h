@@ -442,19 +442,28 @@ ALWAYS void set_lines(S(stage) *s, size_t lines, size_t group)
     s->group = group ? group : lines;
 }
 
-/* Give a part its tiles or lines. Two tiles of a single row are for one part. */
+/* Where a part's tiles begin, or its groups of lines. Two tiles of a single row are for one part. */
+ALWAYS size_t part_begins(const S(stage) *s, int one_row, size_t part, size_t parts)
+{
+    if (s->group)
+        return share((s->lines + s->group - 1) / s->group, part, parts);
+    if (one_row && s->tiles == 2)
+        return part ? s->tiles : 0;
+    return share_tiles(s->tiles, s->vectors, part, parts);
+}
+
+/* Give a part its tiles or lines. */
 ALWAYS void share_out(S(stage) *s, int one_row, size_t part, size_t parts)
 {
-    if (s->group) {
-        const size_t groups = (s->lines + s->group - 1) / s->group;
-        const size_t line = share(groups, part, parts) * s->group, last = share(groups, part + 1, parts) * s->group;
-        s->line = line < s->lines ? line : s->lines; /* the last group may be cut short, and parts may be more than groups */
-        s->last_line = last < s->lines ? last : s->lines;
+    const size_t begin = part_begins(s, one_row, part, parts), end = part_begins(s, one_row, part + 1, parts);
+    if (!s->group) {
+        s->begin = begin;
+        s->end = end;
         return;
     }
-    const int both = one_row && s->tiles == 2;
-    s->begin = both && part ? s->tiles : share_tiles(s->tiles, s->vectors, part, parts);
-    s->end = both ? s->tiles : share_tiles(s->tiles, s->vectors, part + 1, parts);
+    const size_t line = begin * s->group, last = end * s->group;
+    s->line = line < s->lines ? line : s->lines; /* the last group may be cut short, and parts may be more than groups */
+    s->last_line = last < s->lines ? last : s->lines;
 }
 
 /* The first row of an operand at the current step. Null if it is of the step before, and there is none. */

@@ -352,7 +352,7 @@ typedef struct S(split) {
 ONCE S(split) split_work(S(routine) *r)
 {
     const size_t rows = r->seq.rows, part = r->us.part, parts = r->us.parts;
-    const int by_rows = takes_rows(r, parts, LOOP), one_row = rows == 1 && !r->seq.lengths;
+    const int by_rows = takes_rows(r, parts, LOOP), one_row = is_one_row(&r->seq);
     const size_t own0 = share(rows, part, parts), own1 = share(rows, part + 1, parts);
     for (size_t i = 0; i < r->stages; ++i) {
         find_weights(&r->stage[i], r->pieces, r->packed);
@@ -448,8 +448,8 @@ ONCE int run_forward(S(routine) *r, const real *x, const real *state, real *y, r
     return SYMRNN_OK;
 }
 
-/* The work of one row of a step, in multiply-adds, in the part with most tiles of units, or with most lines. One part runs both
-   tiles of a single row. Parts share what is hoisted by rows. */
+/* The work of one row of a step, in multiply-adds, in the first part, which has most tiles of units, or most lines. Parts share
+   what is hoisted by rows. */
 QUERY double part_work(const S(routine) *r, size_t parts)
 {
     double work = 0;
@@ -457,10 +457,8 @@ QUERY double part_work(const S(routine) *r, size_t parts)
         work += stage_work(&r->stage[i]) / (double)parts;
     for (size_t i = r->begin[LOOP]; i < r->begin[LOOP + 1]; ++i) {
         const S(stage) *const s = &r->stage[i];
-        const size_t all = s->group ? (s->lines + s->group - 1) / s->group : s->tiles;
-        const int both = !s->group && r->seq.rows == 1 && all == 2;
-        const size_t most = both ? all : s->group ? share(all, 1, parts) : share_tiles(all, s->vectors, 1, parts);
-        work += stage_work(s) * (double)most / (double)all;
+        const int one_row = is_one_row(&r->seq);
+        work += stage_work(s) * (double)part_begins(s, one_row, 1, parts) / (double)part_begins(s, one_row, parts, parts);
     }
     return work;
 }

@@ -568,6 +568,12 @@ INLINE int is_fused(const sequence *seq, int far)
     return seq->steps == 1 || (fill_tiles(seq->rows) && !far);
 }
 
+/* Whether there is one row, which has sums of its own. */
+INLINE int is_one_row(const sequence *seq)
+{
+    return seq->rows == 1 && !seq->lengths;
+}
+
 /* Numbers of a right side's panel. */
 INLINE size_t panel_numbers(size_t width, size_t lanes)
 {
@@ -742,6 +748,7 @@ enum { AT_X, AT_Y, AT_DY, AT_DX, AT_PACKED, AT_STATES };
 #define add_operand(...) S(add_operand)(__VA_ARGS__)
 #define find_weights(...) S(find_weights)(__VA_ARGS__)
 #define set_lines(...) S(set_lines)(__VA_ARGS__)
+#define part_begins(...) S(part_begins)(__VA_ARGS__)
 #define share_out(...) S(share_out)(__VA_ARGS__)
 #define operand_row(...) S(operand_row)(__VA_ARGS__)
 #define stage_work(...) S(stage_work)(__VA_ARGS__)
