@@ -656,9 +656,21 @@ class _Run:
 _RUNS: dict[tuple[Any, ...], _Run] = {}
 
 
+_ALWAYS_ALONE = 0
+"""The bound of a run that one thread does soonest however many processors there are: these need not be counted for it."""
+
+
 def _key(sizes: dict[str, int], dtype: np.dtype, steps: int, batch: int, reverse: bool, bound: int) -> tuple[Any, ...]:
     """What a run without lengths is kept under; ``bound`` is a number of threads, or minus the most of them."""
     return (dtype, steps, batch, bool(reverse), bound, *sizes.values())
+
+
+def _keep(key: tuple[Any, ...], run: _Run) -> _Run:
+    """Keep a run while it is among the newest; returns it."""
+    for oldest in list(_RUNS)[: 1 - _KEPT]:
+        _RUNS.pop(oldest, None)
+    _RUNS[key] = run
+    return run
 
 
 def _run(
@@ -678,18 +690,25 @@ def _run(
     threads = _read_threads(threads)
     if threads is not None and threads > _MOST_PARTS:
         raise ValueError(f"threads: expected at most {_MOST_PARTS}, found {threads}")
-    most = min(_cores(), most) if threads is None else threads
     if lengths is not None:
+        most = min(_cores(), most) if threads is None else threads
         return _Run(sizes, dtype, steps, batch, lengths, reverse, threads, most)
-    bound = -most if threads is None else threads  # a bound alone does not choose a number
-    key = _key(sizes, dtype, steps, batch, reverse, bound)
+    if threads is not None:
+        key = _key(sizes, dtype, steps, batch, reverse, threads)
+        return _RUNS.get(key) or _keep(key, _Run(sizes, dtype, steps, batch, None, reverse, threads))
+    alone = _key(sizes, dtype, steps, batch, reverse, _ALWAYS_ALONE)
+    run = _RUNS.get(alone)
+    if run is not None:
+        return run
+    most = min(_cores(), most)
+    key = _key(sizes, dtype, steps, batch, reverse, -most)  # a bound alone does not choose a number
     run = _RUNS.get(key)
-    if run is None:
-        run = _Run(sizes, dtype, steps, batch, lengths, reverse, threads, most)
-        for oldest in list(_RUNS)[: 1 - _KEPT]:
-            _RUNS.pop(oldest, None)
-        _RUNS[key] = run
-    return run
+    if run is not None:
+        return run
+    run = _Run(sizes, dtype, steps, batch, None, reverse, None, _MOST_PARTS)
+    if run.parts > 1:
+        return _keep(key, _Run(sizes, dtype, steps, batch, None, reverse, None, most))
+    return _keep(alone, run)
 
 
 def _prepare(
