@@ -849,7 +849,6 @@ def backward(
 
 
 def _added(
-    packed: Packed,
     tape: Tape,
     dy: Any,
     dstate: Mapping[str, ArrayLike | None] | None,
@@ -857,7 +856,7 @@ def _added(
     total: Grads | None,
 ) -> Grads:
     """Gradients of a piece, those of the parameters added to the others so far."""
-    grads = backward(packed, tape, dy, dstate, threads)
+    grads = backward(tape.params, tape, dy, dstate, threads)
     if total is not None:
         for name, array in grads.params.items():
             total.params[name] += array
@@ -1621,7 +1620,7 @@ def _backward_in_pieces(
     for (start, stop), state in zip(pieces.bounds[::-1] or [(0, 0)], pieces.starts[::-1], strict=True):
         part, *how, inputs = pieces.given(start, stop)
         _, _, tape = forward(packed, part, state, *how, threads, inputs=inputs)
-        total = add(packed, tape, _outputs_of(given[start:stop], sizes), last, threads, total)
+        total = add(tape, _outputs_of(given[start:stop], sizes), last, threads, total)
         if dx is None:
             dx = np.zeros(x.shape, total.x.dtype)
         for name, array in {"x": total.x, **total.inputs}.items():
@@ -1652,6 +1651,14 @@ class Grads:
         inputs: dict[str, np.ndarray],
     ) -> None:
         self.params, self.x, self.state, self.inputs = params, x, state, inputs
+
+
+def _are_of(params: Any, tape: Tape) -> bool:
+    """Whether these are the very arrays of the forward pass, which were read there."""
+    before = tape.params
+    if params is before or not isinstance(params, dict) or len(params) != len(before):
+        return params is before
+    return all(params.get(name) is array for name, array in before.items())
 
 
 def _fit(packed: Packed, sizes: Mapping[str, int]) -> None:

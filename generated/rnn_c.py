@@ -316,7 +316,8 @@ def forward(
     run.call("forward", weights, x, block, y, final, tape)
     states = _tape_states(tape, x.shape[0], run.states)
     dims = (run.sizes, run.lengths, bool(reverse))
-    return _returned(y, out, run.sizes), _views(final, run.state_places), Tape(states, (tape, x.view()), dims, params)
+    kept = Tape(states, (tape, x.view(), weights), dims, params)
+    return _returned(y, out, run.sizes), _views(final, run.state_places), kept
 
 
 def _tape_states(tape: np.ndarray, steps: int, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
@@ -349,21 +350,21 @@ def backward(
         out: earlier `Grads` to write into.
         accumulate: add to ``out`` instead.
     """
-    packed = _packed(params)
     if not isinstance(tape, Tape):
         raise TypeError(f"tape: expected the tape that forward returned, found {type(tape).__name__}")
     in_pieces = isinstance(tape.data, _Pieces)
-    _fit(packed, tape.dims if in_pieces else tape.dims[0])
-    _hold_params(params, tape)
+    if in_pieces or not _are_of(params, tape):
+        packed = _packed(params)
+        _fit(packed, tape.dims if in_pieces else tape.dims[0])
+        _hold_params(params, tape)
     if in_pieces:
         result = _backward_in_pieces(forward, _added, packed, tape.data, dy, dstate, threads)
     else:
-        result = _added(packed, tape, dy, dstate, threads, None)
+        result = _added(tape, dy, dstate, threads, None)
     return result if out is None else _into(out, result, accumulate)
 
 
 def _added(
-    packed: Packed,
     tape: Tape,
     dy: Any,
     dstate: Mapping[str, ArrayLike | None] | None,
@@ -372,7 +373,7 @@ def _added(
 ) -> Grads:
     """Gradients; those of the parameters are added to the others of ``total``, in its arrays, if there is one."""
     sizes, lengths, reverse = tape.dims
-    block, x = tape.data
+    block, x, weights = tape.data
     T, B = x.shape[:2]
     run = _run(sizes, x.dtype, T, B, lengths, reverse, threads)
     given = np.ascontiguousarray(_real("dy", _read_dy(dy, (T, B), sizes, run.dtype)), run.dtype)
@@ -381,7 +382,7 @@ def _added(
     pointers = run.packing.grad_starts + _address(numbers)
     dx, dfirst = _new(x.shape, x.dtype), run.new_block()
     adds = int(total is not None)
-    run.call("backward", run.weights(packed), x, block, given, dlast, pointers, dx, dfirst, numbers=(adds,))
+    run.call("backward", weights, x, block, given, dlast, pointers, dx, dfirst, numbers=(adds,))
     of_x, of_inputs = _input_gradients(dx, sizes)
     grads = Grads(_views(numbers, run.packing.grads), of_x, _views(dfirst, run.state_places), of_inputs)
     grads.block = numbers
@@ -1610,7 +1611,7 @@ def _backward_in_pieces(
     for (start, stop), state in zip(pieces.bounds[::-1] or [(0, 0)], pieces.starts[::-1], strict=True):
         part, *how, inputs = pieces.given(start, stop)
         _, _, tape = forward(packed, part, state, *how, threads, inputs=inputs)
-        total = add(packed, tape, _outputs_of(given[start:stop], sizes), last, threads, total)
+        total = add(tape, _outputs_of(given[start:stop], sizes), last, threads, total)
         if dx is None:
             dx = np.zeros(x.shape, total.x.dtype)
         for name, array in {"x": total.x, **total.inputs}.items():
@@ -1641,6 +1642,14 @@ class Grads:
         inputs: dict[str, np.ndarray],
     ) -> None:
         self.params, self.x, self.state, self.inputs = params, x, state, inputs
+
+
+def _are_of(params: Any, tape: Tape) -> bool:
+    """Whether these are the very arrays of the forward pass, which were read there."""
+    before = tape.params
+    if params is before or not isinstance(params, dict) or len(params) != len(before):
+        return params is before
+    return all(params.get(name) is array for name, array in before.items())
 
 
 def _fit(packed: Packed, sizes: Mapping[str, int]) -> None:

@@ -16,8 +16,8 @@ from templates.c.packing import _real
 from templates.c.run import _output, _prepare, _returned, _run
 from templates.python.arguments import _read_state
 from templates.python.given import _input_gradients, _read_dy
-from templates.python.gradients import Grads, _fit, _hold_params, _into
-from templates.python.parameters import Packed, _packed
+from templates.python.gradients import Grads, _are_of, _fit, _hold_params, _into
+from templates.python.parameters import _packed
 from templates.python.pieces import _forward_in_pieces, _Pieces
 from templates.python.pieces_back import _backward_in_pieces
 from templates.python.tape import Tape
@@ -50,7 +50,8 @@ def forward(
     run.call("forward", weights, x, block, y, final, tape)
     states = _tape_states(tape, x.shape[0], run.states)
     dims = (run.sizes, run.lengths, bool(reverse))
-    return _returned(y, out, run.sizes), _views(final, run.state_places), Tape(states, (tape, x.view()), dims, params)
+    kept = Tape(states, (tape, x.view(), weights), dims, params)
+    return _returned(y, out, run.sizes), _views(final, run.state_places), kept
 
 
 def _tape_states(tape: np.ndarray, steps: int, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
@@ -83,21 +84,21 @@ def backward(
         out: earlier `Grads` to write into.
         accumulate: add to ``out`` instead.
     """
-    packed = _packed(params)
     if not isinstance(tape, Tape):
         raise TypeError(f"tape: expected the tape that forward returned, found {type(tape).__name__}")
     in_pieces = isinstance(tape.data, _Pieces)
-    _fit(packed, tape.dims if in_pieces else tape.dims[0])
-    _hold_params(params, tape)
+    if in_pieces or not _are_of(params, tape):
+        packed = _packed(params)
+        _fit(packed, tape.dims if in_pieces else tape.dims[0])
+        _hold_params(params, tape)
     if in_pieces:
         result = _backward_in_pieces(forward, _added, packed, tape.data, dy, dstate, threads)
     else:
-        result = _added(packed, tape, dy, dstate, threads, None)
+        result = _added(tape, dy, dstate, threads, None)
     return result if out is None else _into(out, result, accumulate)
 
 
 def _added(
-    packed: Packed,
     tape: Tape,
     dy: Any,
     dstate: Mapping[str, ArrayLike | None] | None,
@@ -106,7 +107,7 @@ def _added(
 ) -> Grads:
     """Gradients; those of the parameters are added to the others of ``total``, in its arrays, if there is one."""
     sizes, lengths, reverse = tape.dims
-    block, x = tape.data
+    block, x, weights = tape.data
     T, B = x.shape[:2]
     run = _run(sizes, x.dtype, T, B, lengths, reverse, threads)
     given = np.ascontiguousarray(_real("dy", _read_dy(dy, (T, B), sizes, run.dtype)), run.dtype)
@@ -115,7 +116,7 @@ def _added(
     pointers = run.packing.grad_starts + _address(numbers)
     dx, dfirst = _new(x.shape, x.dtype), run.new_block()
     adds = int(total is not None)
-    run.call("backward", run.weights(packed), x, block, given, dlast, pointers, dx, dfirst, numbers=(adds,))
+    run.call("backward", weights, x, block, given, dlast, pointers, dx, dfirst, numbers=(adds,))
     of_x, of_inputs = _input_gradients(dx, sizes)
     grads = Grads(_views(numbers, run.packing.grads), of_x, _views(dfirst, run.state_places), of_inputs)
     grads.block = numbers

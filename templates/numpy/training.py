@@ -14,7 +14,7 @@ from templates.numpy.run import _Run, _weights
 from templates.python.arguments import _read_state, _read_threads
 from templates.python.given import _input_gradients, _read_dy, _states_of
 from templates.python.gradients import Grads, _fit, _hold_params, _into
-from templates.python.parameters import Packed, _packed
+from templates.python.parameters import _packed
 from templates.python.pieces import _Pieces
 from templates.python.pieces_back import _backward_in_pieces
 from templates.python.tape import Tape
@@ -63,7 +63,6 @@ def backward(
 
 
 def _added(
-    packed: Packed,
     tape: Tape,
     dy: Any,
     dstate: Mapping[str, ArrayLike | None] | None,
@@ -71,7 +70,7 @@ def _added(
     total: Grads | None,
 ) -> Grads:
     """Gradients of a piece, those of the parameters added to the others so far."""
-    grads = backward(packed, tape, dy, dstate, threads)
+    grads = backward(tape.params, tape, dy, dstate, threads)
     if total is not None:
         for name, array in grads.params.items():
             total.params[name] += array

@@ -30,6 +30,14 @@ class Grads:
         self.params, self.x, self.state, self.inputs = params, x, state, inputs
 
 
+def _are_of(params: Any, tape: Tape) -> bool:
+    """Whether these are the very arrays of the forward pass, which were read there."""
+    before = tape.params
+    if params is before or not isinstance(params, dict) or len(params) != len(before):
+        return params is before
+    return all(params.get(name) is array for name, array in before.items())
+
+
 def _fit(packed: Packed, sizes: Mapping[str, int]) -> None:
     """Refuse parameters of other sizes than those of the forward pass that made the tape."""
     for size, found in packed.sizes.items():

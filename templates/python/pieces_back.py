@@ -44,7 +44,7 @@ def _backward_in_pieces(
     for (start, stop), state in zip(pieces.bounds[::-1] or [(0, 0)], pieces.starts[::-1], strict=True):
         part, *how, inputs = pieces.given(start, stop)
         _, _, tape = forward(packed, part, state, *how, threads, inputs=inputs)
-        total = add(packed, tape, _outputs_of(given[start:stop], sizes), last, threads, total)
+        total = add(tape, _outputs_of(given[start:stop], sizes), last, threads, total)
         if dx is None:
             dx = np.zeros(x.shape, total.x.dtype)
         for name, array in {"x": total.x, **total.inputs}.items():

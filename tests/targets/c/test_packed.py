@@ -200,6 +200,27 @@ def test_a_copy_is_packed_by_the_library_that_is_there(
     np.testing.assert_allclose(plain.infer(read, x)[0], expected, atol=1e-6)
 
 
+def test_a_training_step_packs_once(kernels: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    params = kernels.init_params(2, 3)
+    x, packings = np.ones((STEPS, ROWS, 2), np.float32), []
+    pack_at = kernels._Packing.pack_at
+
+    def counted(self: Any, *arguments: Any) -> None:
+        packings.append(self)
+        pack_at(self, *arguments)
+
+    monkeypatch.setattr(kernels._Packing, "pack_at", counted)
+    y, _, tape = kernels.forward(params, x)
+    first = kernels.backward(params, tape, np.ones_like(y))
+    again = kernels.backward({name: array.copy() for name, array in params.items()}, tape, np.ones_like(y))
+    assert len(packings) == 1
+    assert all(np.array_equal(first.params[name], again.params[name]) for name in params)
+    with pytest.raises(ValueError, match=r"params\['b'\]: differs from the forward pass"):
+        kernels.backward({**params, "b": params["b"] + 1}, tape, np.ones_like(y))
+    with pytest.raises(ValueError, match="unknown name 'c'"):
+        kernels.backward({**params, "c": params["b"]}, tape, np.ones_like(y))
+
+
 def test_python_runs_one_thread_without_atomic_instructions() -> None:
     try:
         kernels: Any = build("small", *NO_ATOMICS)
