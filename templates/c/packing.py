@@ -11,7 +11,7 @@ import numpy as np
 
 from templates.c.cell import _MOST_PARTS
 from templates.c.choice import _Choice
-from templates.c.library import _check, _dims, _query
+from templates.c.library import _BOUND, _check, _dims, _query
 from templates.c.memory import _address, _empty, _Place, _places, _views
 from templates.c.team import _TEAM, _cores
 from templates.python.cell import _INPUT_SIZE, _INPUTS, _NO_GRADIENT, _STATE_SIZES, DTYPES
@@ -51,6 +51,7 @@ class _Packing:
         self.grad_numbers = max((end for _, _, end, _ in self.grads), default=0)
         self.grad_starts = _starts(self.grads, dtype)
         self.size = _query(dtype, "packed_size", self.dims)
+        self.entry, self.byref = _BOUND[dtype, "pack"], ctypes.byref(self.dims)
         self.choices: dict[int, _Choice] = {}
 
     def pack(self, pointers: np.ndarray, copy: np.ndarray | None, most: int | None) -> _Weights:
@@ -73,8 +74,12 @@ class _Packing:
                 if parts not in self.choices:
                     self.choices[parts] = _Choice(parts)
                 choice = self.choices[parts]
-        arguments = (ctypes.addressof(self.dims), pointers, packed, copy)
-        _check("pack", _TEAM.run(self.dtype, "pack", arguments, parts, woken, choice))
+        if parts == 1:
+            status = self.entry(self.byref, pointers, packed, copy, 0, 1)
+        else:
+            arguments = (ctypes.addressof(self.dims), pointers, packed, copy)
+            status = _TEAM.run(self.dtype, "pack", arguments, parts, woken, choice)
+        _check("pack", status)
 
     def pack_again(self, packed: Packed, most: int | None) -> _Weights:
         """Pack what ``packed`` holds."""
