@@ -107,7 +107,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype, given)
 
 
-_ABI = b"7717feb43c95d71fe64262b2c66dcb5e"
+_ABI = b"119aedbc78ae27063992aaa04bbe3387"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

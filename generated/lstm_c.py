@@ -120,7 +120,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype, given)
 
 
-_ABI = b"423591bd8c9b4ea49b6abbb792e82940"
+_ABI = b"f8eee5a1c075215e43b4414fedc844b7"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

@@ -568,6 +568,18 @@ INLINE int is_fused(const sequence *seq, int far)
     return seq->steps == 1 || (fill_tiles(seq->rows) && !far);
 }
 
+/* How many steps go backward before what they defer is computed, so that it is still in a cache, and takes memory for these steps
+   alone; more where a step's weights come from memory. They end where chunks of rows do: so sums over rows are the same as for all
+   steps at once. They are two at least, since a step reads what the one before stored. */
+INLINE size_t deferred_steps(const sequence *seq, int far)
+{
+    size_t steps = CHUNK;
+    for (size_t rows = seq->rows; steps > 2 && rows && rows % 2 == 0; rows /= 2)
+        steps /= 2;
+    steps *= far ? FAR_STEPS : 1;
+    return steps < seq->steps ? steps : seq->steps;
+}
+
 /* Whether there is one row, which has sums of its own. */
 INLINE int is_one_row(const sequence *seq)
 {
@@ -802,6 +814,8 @@ enum { AT_X, AT_Y, AT_DY, AT_DX, AT_PACKED, AT_STATES };
 #define useful_parts(...) S(useful_parts)(__VA_ARGS__)
 #define place_products(...) S(place_products)(__VA_ARGS__)
 #define run_products(...) S(run_products)(__VA_ARGS__)
+#define run_last(...) S(run_last)(__VA_ARGS__)
+#define run_deferred(...) S(run_deferred)(__VA_ARGS__)
 #define run_backward(...) S(run_backward)(__VA_ARGS__)
 
 #endif

@@ -227,7 +227,7 @@ ONCE size_t chunk_steps(const S(routine) *r)
    (BACK). Returns whether the counts fit. */
 ONCE int lay_out(S(routine) *r, int taped, enum memory own, size_t *tape_end, size_t *work_end)
 {
-    const size_t chunk = chunk_steps(r), steps = r->seq.steps;
+    const size_t chunk = own == BACK ? deferred_steps(&r->seq, r->far) : chunk_steps(r), steps = r->seq.steps;
     int fits = 1;
     *tape_end = *work_end = 0;
     for (S(array) *a = r->array; a < r->array + r->arrays; ++a) {
@@ -236,6 +236,8 @@ ONCE int lay_out(S(routine) *r, int taped, enum memory own, size_t *tape_end, si
         const size_t kept[MOTIONS] = {1, steps, on_tape ? steps : chunk, on_tape ? steps : 1, states, 0, states};
         if (a->memory == GIVEN || (a->memory != TAPE && a->memory != own))
             continue;
+        if (a->memory == BACK && a->motion == EACH_STEP)
+            a->motion = EACH_HOISTED;
         if (a->motion == AFTER)
             a->offset = a[-1].offset;
         else
@@ -507,16 +509,18 @@ ONCE int place_products(const S(columns) *right, size_t rights, size_t parts, si
     return fits & (!rights || take(end, &panels[rights], parts, CHUNK, LEFT_TILES * TILE_ROWS));
 }
 
-/* The deferred products and sums, this part's share of each gradient. What ran last comes first: so a sequence may be cut where a
+/* The deferred products and sums of so many rows from the current step on, this part's share of each gradient; whether they are the
+   first of a gradient that begins at zero. What ran last comes first: so a sequence may be cut where a
    chunk begins, its last piece go backward first, and all pieces add to one gradient, which is then the same to the bit. */
-INLINE void run_products(const S(at) *at, const S(routine) *r, const S(products) *p, real *workspace, const size_t *panels)
+INLINE void run_products(const S(at) *at, const S(routine) *r, const S(products) *p, size_t rows, int first, real *workspace,
+                         const size_t *panels)
 {
-    const size_t rows = r->seq.steps * r->seq.rows, chunks = rows ? (rows - 1) / CHUNK + 1 : 1, part = r->us.part;
+    const size_t chunks = rows ? (rows - 1) / CHUNK + 1 : 1, part = r->us.part;
     for (size_t chunk = 0; chunk < chunks; ++chunk) {
         const size_t row = (r->seq.reverse ? chunk : chunks - 1 - chunk) * CHUNK;
-        const int fresh = !p->accumulate && chunk == 0;
+        const int fresh = first && chunk == 0;
         size_t order[CHUNK], next;
-        const size_t count = order_rows(&r->seq, row, 0, rows - row < CHUNK ? rows - row : CHUNK, order);
+        const size_t count = order_rows(&r->seq, at->first + row, 0, rows - row < CHUNK ? rows - row : CHUNK, order);
         real *panel[MOST_RIGHTS] = {NULL}; /* compilers see no right side in g->right */
         for (size_t i = 0; i < p->rights; ++i) {
             const S(columns) *const c = &p->right[i];
@@ -544,11 +548,33 @@ INLINE void run_products(const S(at) *at, const S(routine) *r, const S(products)
     }
 }
 
+/* The gradients of the initial states, at the step that went backward last. */
+INLINE void run_last(S(at) *at, const S(routine) *r, const S(split) *split, real *dstate_in)
+{
+    const size_t carries = AT_STATES + 2 * r->states, initial = carries + r->states;
+    for (size_t i = 0, start = 0; i < r->states; start += r->seq.rows * r->array[carries + i++].width)
+        at->to[initial + i] = dstate_in + start;
+    for (const S(stage) *s = r->stage + r->begin[LAST]; s < r->stage + r->begin[LAST + 1]; ++s)
+        run_at_once(at, s, split);
+}
+
+/* The deferred stages on so many rows from the current step on, and the gradient of the input where none computes it. */
+INLINE void run_deferred(const S(at) *at, const S(routine) *r, size_t rows)
+{
+    const size_t begin = share(rows, r->us.part, r->us.parts), end = share(rows, r->us.part + 1, r->us.parts);
+    if (!GIVES_DX)
+        memset(at->to[AT_DX] + begin * at->stride[AT_DX], 0, (end - begin) * at->stride[AT_DX] * sizeof(real));
+    for (const S(stage) *s = r->stage + r->begin[DEFERRED]; s < r->stage + r->begin[DEFERRED + 1]; ++s)
+        PROFILED(s->name, run_stage(at, s, begin, end));
+    if (r->begin[DEFERRED] != r->begin[DEFERRED + 1])
+        meet(&r->us);
+}
+
 /* Run this part's share of the backward pass. A null `dstate` means zeros, and a null `dstate_in` is not written. */
 ONCE int run_backward(S(routine) *r, const S(products) *p, const real *x, const real *tape, const real *dy, const real *dstate,
                       real *dx, real *dstate_in, real *workspace)
 {
-    const size_t rows = r->seq.rows, steps = r->seq.steps, carries = AT_STATES + 2 * r->states, initial = carries + r->states;
+    const size_t rows = r->seq.rows, steps = r->seq.steps, carries = AT_STATES + 2 * r->states;
     size_t tape_end, work_end, panels[MOST_RIGHTS + 1];
     S(at) at;
     r->array[AT_X].base = (real *)x;
@@ -564,31 +590,32 @@ ONCE int run_backward(S(routine) *r, const S(products) *p, const real *x, const 
     }
     if (!split.by_rows)
         meet(&r->us);
-    if (steps)
-        seek(&at, r, r->seq.reverse ? 0 : steps - 1);
-    for (size_t step = 0; step < steps;) {
-        run_step(&at, r, &split);
-        for (const S(move) *m = r->move; m < r->move + r->moves; ++m)
-            at.later[m->array] = at.to[m->array];
-        if (++step == steps)
-            break;
-        advance(&at, r, r->seq.reverse ? step : steps - 1 - step);
-    }
-    if (dstate_in) {
-        for (size_t i = 0, start = 0; i < r->states; start += rows * r->array[carries + i++].width)
-            at.to[initial + i] = dstate_in + start;
-        for (const S(stage) *s = r->stage + r->begin[LAST]; s < r->stage + r->begin[LAST + 1]; ++s)
-            run_at_once(&at, s, &split);
-    }
-    meet(&r->us);
-    seek(&at, r, 0);
-    const size_t begin = share(steps * rows, r->us.part, r->us.parts), end = share(steps * rows, r->us.part + 1, r->us.parts);
-    if (!GIVES_DX)
-        memset(dx + begin * at.stride[AT_DX], 0, (end - begin) * at.stride[AT_DX] * sizeof *dx);
-    for (const S(stage) *s = r->stage + r->begin[DEFERRED]; s < r->stage + r->begin[DEFERRED + 1]; ++s)
-        PROFILED(s->name, run_stage(&at, s, begin, end));
-    if (r->begin[DEFERRED] != r->begin[DEFERRED + 1])
+    const size_t together = deferred_steps(&r->seq, r->far);
+    size_t done = 0;
+    do {
+        const size_t left = steps - done, before = left ? (left - 1) / together * together : 0;
+        const size_t count = !r->seq.reverse ? left - before : left < together ? left : together;
+        at.origin = r->seq.reverse ? done : before;
+        if (count)
+            seek(&at, r, r->seq.reverse ? at.origin : at.origin + count - 1);
+        for (size_t step = 0; step < count;) {
+            run_step(&at, r, &split);
+            for (const S(move) *m = r->move; m < r->move + r->moves; ++m)
+                at.later[m->array] = at.to[m->array];
+            if (++step == count)
+                break;
+            advance(&at, r, r->seq.reverse ? at.origin + step : at.origin + count - 1 - step);
+        }
+        const int first = !p->accumulate && !done;
+        done += count;
+        if (done == steps && dstate_in)
+            run_last(&at, r, &split, dstate_in);
         meet(&r->us);
-    PROFILED("products", run_products(&at, r, p, workspace, panels));
+        seek(&at, r, at.origin);
+        run_deferred(&at, r, count * rows);
+        PROFILED("products", run_products(&at, r, p, count * rows, first, workspace, panels));
+        if (done < steps) /* the others may still read what the next steps write over */
+            meet(&r->us);
+    } while (done < steps);
     return SYMRNN_OK;
 }
