@@ -83,7 +83,7 @@ def _read(atoms: list[Expression], notation: Notation) -> str:
 
 
 def equations_text(cell: Cell) -> str:
-    """The author's equations, what they read and return, what sizes follow from them, and the parts that the derivation names."""
+    """The author's equations, what they read and return, sizes that follow, and the parts that the derivation names."""
     lines = ["Equations as their author wrote them", *written_lines(cell.written)] if cell.written else []
     lines += ["Equations written out" if cell.written else "Equations", *labelled(cell.equations)]
     if cell.functions:
