@@ -25,7 +25,18 @@ COMMANDS = {
         ["mine: deriving and printing", "compiling mine.baseline", "0 of 1 libraries done", "running"],
     ),
     "generate, compared": (["generate", "mine.toml", "--check", "--no-build"], ["mine: deriving", "comparing"]),
-    "report": (["report", "mine.toml"], ["mine: deriving", "the overview", "mine: its page"]),
+    "report": (
+        ["report", "mine.toml"],
+        [
+            "reading mine.toml",
+            "mine: deriving (1 of 1)",
+            "mine: planning (1 of 1)",
+            "the overview, drawing mine",
+            "the overview, mine: gradient flow",
+            "mine: its page (1 of 1), printing kernels",
+            "mine: its page (1 of 1), its gradient flow",
+        ],
+    ),
     "check": (
         ["check", "mine.toml", "--backend", "numpy"],
         [
@@ -41,7 +52,7 @@ COMMANDS = {
             "the adjoint of h'[2]",
         ],
     ),
-    "flow": (["flow", "mine.toml", "--steps", "3", "--hidden", "4"], ["deriving", "mine: scale"]),
+    "flow": (["flow", "mine.toml", "--steps", "3", "--hidden", "4"], ["deriving", "mine: gradient flow"]),
 }
 
 
