@@ -15,6 +15,7 @@ from symrnn.cli.types import (
     above_zero,
     backend,
     directory,
+    family,
     marches,
     not_negative,
     numbers,
@@ -107,7 +108,7 @@ def _add_list(commands: Commands) -> None:
   symrnn list hinton 2016                        cells with both words in name, title, family or reference""",
     )
     parser.add_argument("words", metavar="WORD", nargs="*", help="list only cells that have every WORD")
-    parser.add_argument("--family", choices=tuple(FAMILIES), metavar="FAMILY", help=f"one of {', '.join(FAMILIES)}")
+    parser.add_argument("--family", type=family, metavar="FAMILY", help=f"one of {', '.join(FAMILIES)}")
     _add_json(parser)
 
 
