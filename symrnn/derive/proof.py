@@ -140,7 +140,9 @@ class _Slopes:
 class _Comparison:
     """The two sides at one size: every size name stands for ``units``."""
 
-    def __init__(self, cell: Cell, backward: System, units: int, seed: int, progress: Callable[[str], None]) -> None:
+    def __init__(
+        self, cell: Cell, backward: System, units: int, seed: int, progress: Callable[[str], None] = lambda line: None
+    ) -> None:
         self._cell = cell
         self._say = progress
         self._backward = backward

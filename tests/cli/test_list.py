@@ -88,9 +88,3 @@ def test_a_family_without_cells_names_those_that_have_some(
     code, out, err = run("list", "--family", "reservoir")
     assert (code, out) == (0, "")
     assert err == "symrnn: note: no bundled cell is of the family reservoir yet; try gated\n"
-
-
-def test_a_family_that_is_none_is_refused(run: Run) -> None:
-    code, out, err = run("list", "--family", "gatd")
-    assert (code, out) == (2, "")
-    assert "invalid choice: 'gatd'" in err
