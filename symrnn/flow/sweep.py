@@ -141,7 +141,7 @@ def own_sizes(cell: Cell, setup: Setup) -> dict[str, int]:
 
     >>> from symrnn.language.cellfile import load
     >>> own_sizes(load("mlstm"), Setup(hidden=64)), own_sizes(load("mlstm"), Setup(hidden=16, sizes={"head": 1}))
-    ({'head': 4, 'key': 4, 'value': 4}, {'head': 1, 'key': 2, 'value': 2})
+    ({'head': 4, 'value': 4, 'key': 4}, {'head': 1, 'value': 2, 'key': 2})
     """
     together = [set(plain_axes(size)) for variable in cell.normal.variables for size in variable.shape]
     found = {}
