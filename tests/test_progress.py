@@ -25,12 +25,34 @@ COMMANDS = {
         ["mine: deriving and printing", "compiling mine.baseline", "0 of 1 libraries done", "running"],
     ),
     "generate, compared": (["generate", "mine.toml", "--check", "--no-build"], ["mine: deriving", "comparing"]),
-    "report": (["report", "mine.toml"], ["mine: deriving", "the overview", "mine: its page"]),
+    "report": (
+        ["report", "mine.toml"],
+        [
+            "reading mine.toml",
+            "mine: deriving (1 of 1)",
+            "mine: planning (1 of 1)",
+            "the overview, drawing mine",
+            "the overview, mine: gradient flow",
+            "mine: its page (1 of 1), printing kernels",
+            "mine: its page (1 of 1), its gradient flow",
+        ],
+    ),
     "check": (
         ["check", "mine.toml", "--backend", "numpy"],
-        ["mine: building kernels in NumPy", "mine: T=2 B=1", "mine: scalar expansion at 3 of 3 units"],
+        [
+            "mine: deriving",
+            "mine: building kernels in NumPy",
+            "mine: planning",
+            "mine: T=2 B=1 I=1 H=1 (1 of ",
+            "interpreter, row 1 of 1, step 2 of 2",
+            "complex step",
+            "NumPy in float32",
+            "mine: scalar expansion at 3 of 3 units",
+            "mine: scalar expansion at 3 of 3 units, differentiating equation (1) of 1",
+            "the adjoint of h'[2]",
+        ],
     ),
-    "flow": (["flow", "mine.toml", "--steps", "3", "--hidden", "4"], ["deriving", "mine: scale"]),
+    "flow": (["flow", "mine.toml", "--steps", "3", "--hidden", "4"], ["deriving", "mine: gradient flow"]),
 }
 
 

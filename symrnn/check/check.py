@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import cast
 
 from symrnn.check.cases import CASES, Case, distinct
@@ -15,7 +16,7 @@ from symrnn.check.deviations import Deviation, NotRun, Points, Report, worst
 from symrnn.check.kernels import Kernels, TangentKernels
 from symrnn.check.measure import CENTRAL, EXPANSION
 from symrnn.check.numpy_build import this_numpy
-from symrnn.check.suite import Progress, Subjects, not_smooth, run_cases
+from symrnn.check.suite import Progress, Subjects, not_smooth, run_cases, say_at, silent
 from symrnn.derive.compared import DIGITS
 from symrnn.derive.derivation import derive
 from symrnn.derive.proof import Proof, prove
@@ -66,14 +67,16 @@ def check(
     not_run: list[NotRun] = []
     points: list[Points] = []
     several = [cells] if isinstance(cells, Cell | str | os.PathLike) else cells
-    say = progress or _silent
+    say = progress or silent
     for cell in map(load, several):
         request = requested(cell, asked, sizes=sizes)
         kernels = _kernels(cell, [name for name in asked if name not in lacking], request, march, say)
         numpy = cast(TangentKernels, kernels[registry.DEFAULT])
         tested = {name: each for name, each in kernels.items() if name in asked}
         chosen = distinct(case.with_sizes(request.sizes) for case in cases if case.tells(cell))
-        ran = run_cases(Subjects(cell, numpy, tested, _plans(cell, tuple(tested))), chosen, progress)
+        say(f"{cell.name}: planning")
+        plans = _plans(cell, tuple(tested))
+        ran = run_cases(Subjects(cell, numpy, tested, plans), chosen, say)
         proven, unproven = _proof_deviations(cell, say)
         deviations += [*ran.deviations, *proven]
         points.append(ran.points)
@@ -85,6 +88,7 @@ def _kernels(
     cell: Cell, backends: Sequence[str], request: Request, march: str | None, say: Progress
 ) -> dict[str, Kernels]:
     """The kernels of each backend, and those of the default backend, with which others are compared."""
+    say(f"{cell.name}: deriving")
     derivation = derive(cell)
     built: dict[str, Kernels] = {}
     for name in dict.fromkeys((registry.DEFAULT, *backends)):
@@ -106,10 +110,6 @@ def _plans(cell: Cell, backends: Sequence[str]) -> dict[str, Program]:
     policies = {name: replace(each, fused=fused, tangent=tangent, notes=()) for name, each in policies.items()}
     plans = {policy: plan(derive(cell), policy) for policy in dict.fromkeys(policies.values())}
     return {name: plans[policy] for name, policy in policies.items()}
-
-
-def _silent(_: str) -> None:
-    """Say nothing."""
 
 
 def _left_out(cell: Cell, lacking: Mapping[str, str], tested: Iterable[str]) -> Iterator[NotRun]:
@@ -140,9 +140,10 @@ def _proof_deviations(cell: Cell, say: Progress) -> tuple[tuple[Deviation, ...],
     proofs: list[Proof] = []
     refused: dict[int, DerivationError] = {}
     for units in PROOF_SIZES:
-        say(f"{cell.name}: {EXPANSION} at {units} of {PROOF_SIZES[-1]} units")
+        at = f"{cell.name}: {EXPANSION} at {units} of {PROOF_SIZES[-1]} units"
+        say(at)
         try:
-            proofs.append(prove(cell, (units,)))
+            proofs.append(prove(cell, (units,), progress=partial(say_at, say, at)))
         except DerivationError as error:
             refused[units] = error
     if not proofs:

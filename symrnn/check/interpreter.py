@@ -180,6 +180,7 @@ def interpret(
     lengths: Sequence[int] | Array | None = None,
     reverse: bool = False,
     inputs: Mapping[str, Array] | None = None,
+    progress: Callable[[str], None] = lambda line: None,
 ) -> Interpreted:
     """The layer's outputs and states by the author's equations.
 
@@ -192,6 +193,7 @@ def interpret(
         lengths: steps of each row, 0 to T; beyond them its states keep their values and its outputs are zero.
         reverse: whether each row runs from its last valid step to its first.
         inputs: the inputs beside ``x``, ``(T, B, size)``.
+        progress: called with a line of text before each step of each row.
 
     Raises:
         CheckError: an equation leaves the domain of a function (a logarithm of a negative number, an overflow).
@@ -210,6 +212,7 @@ def interpret(
         for name in cell.states:
             states[name][:, row] = now[name]
         for taken in range(length):
+            progress(f"row {row + 1} of {batch}, step {taken + 1} of {length}")
             t = length - 1 - taken if reverse else taken
             values = step({name: _numbers(array[t, row]) for name, array in given.items()}, now)
             now = {name: values[name + PRIME] for name in cell.states}
@@ -222,15 +225,15 @@ def interpret(
     return Interpreted(ys, {name: states[name][-1].copy() for name in cell.states}, states)
 
 
-def interpret_at(cell: Cell, problem: Problem) -> Interpreted:
-    """The outputs and states at the point of ``problem``.
+def interpret_at(cell: Cell, problem: Problem, progress: Callable[[str], None] = lambda line: None) -> Interpreted:
+    """The outputs and states at the point of ``problem``; ``progress`` as in `interpret`.
 
     Raises:
         CheckError: as `interpret`.
     """
     lengths, reverse = problem.lengths, problem.case.reverse
     return interpret(
-        cell, problem.sizes, problem.params, problem.x, problem.state, lengths, reverse, inputs=problem.inputs
+        cell, problem.sizes, problem.params, problem.x, problem.state, lengths, reverse, problem.inputs, progress
     )
 
 

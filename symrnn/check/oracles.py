@@ -96,10 +96,10 @@ class Finding:
     error: float
 
 
-def by_interpreter(cell: Cell, problem: Problem) -> Reference:
-    """The forward oracle."""
+def by_interpreter(cell: Cell, problem: Problem, progress: Callable[[str], None] = lambda line: None) -> Reference:
+    """The forward oracle; ``progress`` is called before each step of each row."""
     reverse = problem.case.reverse
-    forward = interpret_at(cell, problem)
+    forward = interpret_at(cell, problem, progress)
     outputs = labelled(forward.outputs, forward.state)
     if not reverse:
         outputs |= {of_tape(name): array for name, array in forward.states.items()}

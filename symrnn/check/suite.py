@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import cast
 
 import numpy as np
@@ -39,6 +40,16 @@ from symrnn.plan.program import Program
 from symrnn.targets import registry
 
 Progress = Callable[[str], None]
+
+
+def silent(_: str) -> None:
+    """Report nothing."""
+
+
+def say_at(progress: Progress, at: str, what: str) -> None:
+    """Report a piece of the work that ``at`` names."""
+    progress(f"{at}, {what}")
+
 
 BESIDE_STEPS = 20
 """The longest case that runs near the cell's start beside the dense draws."""
@@ -114,7 +125,7 @@ def run_cases(subjects: Subjects, cases: Sequence[Case] = CASES, progress: Progr
     Args:
         subjects: what to test; the NumPy kernels are among the tested ones where they are to be tested too.
         cases: what to run.
-        progress: called with the title of each case before it runs.
+        progress: called with a line of text before each piece of work: the title of each case, and what runs in it.
 
     Raises:
         CheckError: a module's parameters are not the cell's, or no point gives finite numbers in any case.
@@ -122,10 +133,10 @@ def run_cases(subjects: Subjects, cases: Sequence[Case] = CASES, progress: Progr
     cell = subjects.cell
     signs = one_signed(cell)
     found: list[tuple[Case, list[_Tried]]] = []
-    for case in cases:
-        if progress is not None:
-            progress(f"{cell.name}: {case.title}")
-        found.append((case, _tried_everywhere(subjects, case, signs)))
+    for number, case in enumerate(cases, 1):
+        at = f"{cell.name}: {case.title} ({number} of {len(cases)})"
+        say = partial(say_at, progress or silent, at)
+        found.append((case, _tried_everywhere(subjects, case, signs, say)))
     reasons = [each.reason for case, tried in found if case.steps and case.batch for each in tried]
     if reasons and all(reasons):
         raise CheckError(reasons[0])
@@ -153,17 +164,19 @@ def _left_out(cell: Cell, found: Sequence[tuple[Case, Sequence[_Tried]]]) -> Ite
             yield NotRun(cell.name, f"{what} in {len(reasons)} of {len(found)} cases", f"at {first}, {reason}")
 
 
-def _tried_everywhere(subjects: Subjects, case: Case, signs: Mapping[str, float]) -> list[_Tried]:
+def _tried_everywhere(subjects: Subjects, case: Case, signs: Mapping[str, float], say: Progress) -> list[_Tried]:
     """The case on dense draws and, if needed, near the cell's start."""
     cell = subjects.cell
+    say("drawing numbers")
     dense = draw(cell, case)
-    first = _tried(subjects, dense)
+    first = _tried(subjects, dense, say)
     odd = outside(cell, dense, signs) if first.only_rounded else ()
     # Cases of every width look for array calls that are wrong, whatever the numbers.
     if not (first.reason or odd or (case.steps <= BESIDE_STEPS and not case.others)):
         return [first]
     try:
-        second = _tried(subjects, near_start(cell, case))
+        say(f"{START}: drawing numbers")
+        second = _tried(subjects, near_start(cell, case), lambda what: say(f"{START}: {what}"))
     except CheckError as error:
         second = _Tried(START, reason=str(error))
     if odd and second.passed:
@@ -187,14 +200,15 @@ def not_smooth(cell: Cell) -> tuple[str, ...]:
 
 
 @np.errstate(all="ignore")  # numbers that are not finite are found below
-def _tried(subjects: Subjects, problem: Problem) -> _Tried:
+def _tried(subjects: Subjects, problem: Problem, say: Progress) -> _Tried:
     """The deviations of a case at a point. Those that miss their bounds say what rounding alone does to their array."""
     cell, numpy = subjects.cell, subjects.numpy
     for backend, kernels in subjects.tested.items():
         _require_shapes(cell, problem, backend, kernels)
+    say(f"{registry.title(registry.DEFAULT)} in float64")
     exact = run_kernels(numpy, problem, "float64")
     try:
-        references = tuple(_references(cell, numpy, problem))
+        references = tuple(_references(cell, numpy, problem, say))
         reason = _why_undefined(cell, numpy, problem, exact, references)
     except CheckError as error:
         reason = str(error)
@@ -203,8 +217,9 @@ def _tried(subjects: Subjects, problem: Problem) -> _Tried:
     scale = oracles.scale_of_loss(exact, problem)
     alone: dict[str, Rounding] = {}
     deviations = []
-    for deviation in _measured(subjects, problem, exact, scale, references):
+    for deviation in _measured(subjects, problem, exact, scale, references, say):
         if not deviation.passed and deviation.dtype not in alone:
+            say(f"what rounding alone does in {deviation.dtype}")
             alone[deviation.dtype] = rounding(numpy, problem, exact, scale, deviation.dtype)
         deviations.append(
             deviation
@@ -241,7 +256,12 @@ def _finite(arrays: Iterable[measure.Array]) -> bool:
 
 
 def _measured(
-    subjects: Subjects, problem: Problem, exact: Result, scale: float, references: Sequence[Reference]
+    subjects: Subjects,
+    problem: Problem,
+    exact: Result,
+    scale: float,
+    references: Sequence[Reference],
+    say: Progress,
 ) -> Iterator[Deviation]:
     cell, numpy, tested = subjects.cell, subjects.numpy, subjects.tested
     case = problem.case
@@ -249,6 +269,8 @@ def _measured(
     for backend, program in subjects.plans.items():
         # Backends with equal policies share a program.
         same = next((other for other in planned if subjects.plans[other] is program), "")
+        if not same:
+            say(f"the plan of {registry.title(backend)}")
         planned[backend] = planned[same] if same else run_plan(program, problem)
         if not same:
             yield from _of_plan(cell, program, problem, planned[backend], scale, references)
@@ -258,6 +280,7 @@ def _measured(
             if not _runs(backend, case, dtype):
                 continue
             can = registry.describe(backend).can
+            say(f"{registry.title(backend)} in {dtype}")
             result = numpy_result if kernels is numpy else run_kernels(kernels, problem, dtype, can)
             matches = _matches(backend, dtype, exact, numpy_result)
             if backend in planned and dtype == "float64":
@@ -269,6 +292,7 @@ def _measured(
     for backend, kernels in tested.items():
         if registry.describe(backend).can.tangent and oracles.has_tangent(problem):
             tangent = cast(TangentKernels, kernels)
+            say(f"{measure.ADJOINT} in {registry.title(backend)}")
             found = oracles.tangent_findings(tangent, problem, oracles.draw_directions(problem))
             yield from _deviations(cell, backend, "float64", measure.ADJOINT, problem, found)
 
@@ -299,17 +323,20 @@ def _runs(backend: str, case: Case, dtype: str) -> bool:
     return dtype in described.dtypes and (can.lengths or not case.ragged) and (can.reverse or not case.reverse)
 
 
-def _references(cell: Cell, numpy: TangentKernels, problem: Problem) -> Iterator[Reference]:
+def _references(cell: Cell, numpy: TangentKernels, problem: Problem, say: Progress) -> Iterator[Reference]:
     """The results of the oracles of the case."""
     wanted = problem.case.oracles
     directions = oracles.draw_directions(problem)
     if measure.INTERPRETER in wanted:
-        yield oracles.by_interpreter(cell, problem)
+        yield oracles.by_interpreter(cell, problem, partial(say_at, say, measure.INTERPRETER))
     if measure.COMPLEX_STEP in wanted:
+        say(measure.COMPLEX_STEP)
         yield oracles.by_complex_step(numpy, problem, directions)
     if measure.CENTRAL in wanted and not not_smooth(cell):
+        say(measure.CENTRAL)
         yield oracles.by_central_differences(numpy, problem, directions)
     if oracles.has_tangent(problem):
+        say(f"{measure.ADJOINT} in {registry.title(registry.DEFAULT)}")
         yield oracles.by_tangent(numpy, problem, directions)
 
 

@@ -15,6 +15,7 @@ from symrnn.cli.types import (
     above_zero,
     backend,
     directory,
+    family,
     marches,
     not_negative,
     numbers,
@@ -107,7 +108,7 @@ def _add_list(commands: Commands) -> None:
   symrnn list hinton 2016                        cells with both words in name, title, family or reference""",
     )
     parser.add_argument("words", metavar="WORD", nargs="*", help="list only cells that have every WORD")
-    parser.add_argument("--family", choices=tuple(FAMILIES), metavar="FAMILY", help=f"one of {', '.join(FAMILIES)}")
+    parser.add_argument("--family", type=family, metavar="FAMILY", help=f"one of {', '.join(FAMILIES)}")
     _add_json(parser)
 
 
@@ -315,7 +316,8 @@ def _add_flow(commands: Commands) -> None:
         action="append",
         default=[],
         metavar="NAME=N",
-        help="another size of the cell (default: hidden)",
+        help="another size of the cell (default: that of --hidden; for named axes of a value with two axes its square root, "
+        "with three its cube root, rounded down: 8 and 4 if --hidden is 64)",
     )
     parser.add_argument(
         "--recurrent-scale",
@@ -324,7 +326,8 @@ def _add_flow(commands: Commands) -> None:
         default=(),
         metavar="G,G",
         help="make every recurrent matrix G times a random orthogonal one: all its singular values are then G, and the moduli "
-        "of all its eigenvalues (default: as the cell starts)",
+        "of all its eigenvalues (default: as the cell starts). Matrices that are prepared from parameters, and those with a "
+        "domain, stay as the cell starts; a line below the table names them",
     )
     parser.add_argument(
         "--forget-bias",

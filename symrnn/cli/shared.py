@@ -51,13 +51,15 @@ def chosen_cells(arguments: Namespace) -> tuple[Cell, ...]:
     """
     found: dict[str, Cell] = {}
     bundled = cells() if arguments.all else first_cells()
-    for name in dict.fromkeys(arguments.cells or bundled):
-        cell = load(name)
-        if cell.name in found:
-            other = found[cell.name].source
-            remedy = "run the command for one of them" if cell.changes else "rename one of them"
-            raise GenerateError(f"{cell.source} and {other} are both named {cell.name!r}; {remedy}")
-        found[cell.name] = cell
+    with progress() as say:
+        for name in dict.fromkeys(arguments.cells or bundled):
+            say(f"reading {name}")
+            cell = load(name)
+            if cell.name in found:
+                other = found[cell.name].source
+                remedy = "run the command for one of them" if cell.changes else "rename one of them"
+                raise GenerateError(f"{cell.source} and {other} are both named {cell.name!r}; {remedy}")
+            found[cell.name] = cell
     return tuple(found.values())
 
 

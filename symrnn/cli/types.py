@@ -12,6 +12,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from symrnn.errors import TargetError
+from symrnn.language.families import FAMILIES
+from symrnn.language.origin import nearest
 from symrnn.parts import ALL
 from symrnn.targets import registry
 
@@ -71,6 +73,14 @@ def _checked(text: str, kind: Callable[[str], Value], holds: Callable[[Value], b
     if not holds(value):
         raise argparse.ArgumentTypeError(f"expected {expected}; found {text!r}")
     return value
+
+
+def family(text: str) -> str:
+    """A family of cells."""
+    if text not in FAMILIES:
+        hint = nearest(text, tuple(FAMILIES))
+        raise argparse.ArgumentTypeError(f"unknown family {text!r}{hint}; choose {registry.listed(tuple(FAMILIES))}")
+    return text
 
 
 def directory(text: str) -> str:

@@ -98,21 +98,28 @@ class Proof:
         return sum(item.entries for item in self.compared) - self.symbolic
 
 
-def prove(cell: Cell, sizes: tuple[int, ...] = (1, 2, 3), seed: int = 0) -> Proof:
+def prove(
+    cell: Cell,
+    sizes: tuple[int, ...] = (1, 2, 3),
+    seed: int = 0,
+    progress: Callable[[str], None] = lambda line: None,
+) -> Proof:
     """Compare the derived gradients of one step with those of its scalar expansion.
 
     Args:
         cell: any cell.
         sizes: numbers of units; every size name takes each of them in turn.
         seed: of the random points.
+        progress: called with a line of text before each piece of work.
 
     Raises:
         DerivationError: a gradient is not finite at a random point, so that nothing can be compared.
     """
     backward, prepared = adjoint(cell.normal), preparation_of(cell.preparation)
-    comparisons = [_Comparison(cell.step, backward, units, seed) for units in sizes]
+    comparisons = [_Comparison(cell.step, backward, units, seed, progress) for units in sizes]
     compared = tuple(item for each in comparisons for item in each.run())
     if prepared:
+        progress("what is prepared from parameters")
         compared += tuple(item for units in sizes for item in compare_prepared(cell, prepared, units, seed))
     return Proof(
         cell.name,
@@ -133,8 +140,11 @@ class _Slopes:
 class _Comparison:
     """The two sides at one size: every size name stands for ``units``."""
 
-    def __init__(self, cell: Cell, backward: System, units: int, seed: int) -> None:
+    def __init__(
+        self, cell: Cell, backward: System, units: int, seed: int, progress: Callable[[str], None] = lambda line: None
+    ) -> None:
         self._cell = cell
+        self._say = progress
         self._backward = backward
         self.units = units
         self.ring = Ring()
@@ -184,6 +194,7 @@ class _Comparison:
         return tuple(slopes for equation in self._cell.equations for slopes in self._differentiated(equation, scalars))
 
     def _differentiated(self, equation: Equation, scalars: Arithmetic) -> list[_Slopes]:
+        self._say(f"differentiating equation ({equation.label}) of {len(self._cell.equations)}")
         targets = self._symbols[equation.target]
         value = np.broadcast_to(evaluate(equation.expression, self._symbols, self._sizes, scalars), targets.shape)
         read = [symbol for name in names(equation.expression) for symbol in self._symbols[name].ravel()]
@@ -194,6 +205,7 @@ class _Comparison:
         inputs = {symbol for name in self._given for symbol in self._symbols[name].ravel()}
         total: dict[Algebra, dict[Algebra, Any]] = {}
         for slopes in self._slopes:
+            self._say(f"the chain rule up to {slopes.target}")
             row = total[slopes.target] = {}
             for symbol, slope in slopes.by.items():
                 within = {symbol: None} if symbol in inputs else total.get(symbol, {})
@@ -217,6 +229,7 @@ class _Comparison:
         rows: dict[str, list[Array]] = {name: [] for name in self._given}
         for output in self._cell.outputs:
             for unit in range(len(self._symbols[output])):
+                self._say(f"the adjoint of {output}[{unit}]")
                 given = {**values, **{seed: self._filled(seed, lambda _: zero) for seed in seeds.values()}}
                 given[seeds[output]][unit] = one
                 after = run(backward.equations, backward.by_name, given, self._sizes, scalars)
@@ -238,6 +251,7 @@ class _Comparison:
         ring = self.ring
         scalars = Arithmetic({name: over(ring, name) for name in FUNCTIONS}, ring.number)
         point = {name: self._filled(name, ring.atom) for name in self._cell.inputs}
+        self._say("the step in polynomials")
         author = self._values(self._cell, point, scalars, ring)
         known = {
             symbol: value
@@ -246,6 +260,7 @@ class _Comparison:
         }
         expected = self._chained(lambda slope: ring.normal(ring.read(slope, known)), ring.number(Fraction(0)))
         found = self._derived(self._values(self._cell.normal, point, scalars, ring), scalars)
+        self._say("comparing polynomials")
         same = np.vectorize(lambda a, b: ring.vanishes(a - b), otypes=[bool])
         return {name: same(found[name], expected[name]) for name in found}
 
@@ -265,6 +280,7 @@ class _Comparison:
         positive by construction, states and inputs above zero with parameters near their start, then all above zero.
         """
         causes = []
+        self._say(f"random point {number + 1} of {POINTS}, in {DIGITS} digits")
         with mpmath.workdps(DIGITS + GUARD):
             for draw in (signed, near_start, positive):
                 try:

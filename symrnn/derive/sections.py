@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from symrnn.derive.factors import partial
 from symrnn.derive.jacobian import Slopes
-from symrnn.language.axes import plain, twins_of
+from symrnn.language.axes import plain, shape_axes, twins_of
 from symrnn.language.cell import Cell
 from symrnn.language.listing import labelled, own_lines, written_lines
 from symrnn.language.starts import DOMAINS, described_start
@@ -83,13 +83,14 @@ def _read(atoms: list[Expression], notation: Notation) -> str:
 
 
 def equations_text(cell: Cell) -> str:
-    """The author's equations, their parameters, what sizes follow from them, and the parts that the derivation names."""
+    """The author's equations, what they read and return, sizes that follow, and the parts that the derivation names."""
     lines = ["Equations as their author wrote them", *written_lines(cell.written)] if cell.written else []
     lines += ["Equations written out" if cell.written else "Equations", *labelled(cell.equations)]
     if cell.functions:
         lines += ["Functions of the cell's own", *own_lines(cell.functions.values())]
+    lines += interface_lines(cell)
     wide = max((len(parameter.name) for parameter in cell.parameters), default=0)
-    listed = [f"  {parameter.name:{wide}}  ({', '.join(map(plain, parameter.shape))})" for parameter in cell.parameters]
+    listed = [f"  {parameter.name:{wide}}  {_axes_text(parameter)}" for parameter in cell.parameters]
     said = ["; ".join(facts(cell, parameter)) for parameter in cell.parameters]
     column = max((len(line) for line in listed), default=0)
     listed = [f"{line:{column}}  {text}" if text else line for line, text in zip(listed, said, strict=True)]
@@ -102,6 +103,44 @@ def equations_text(cell: Cell) -> str:
     if parts := _parts(cell):
         lines += ["Parts with names of their own", *labelled(parts)]
     return "\n".join(lines) + "\n"
+
+
+def interface_lines(cell: Cell) -> list[str]:
+    """What a step reads and returns beside parameters, with the axes that each has in a row; wrapped."""
+    returned = zip(cell.returned, cell.output_values, strict=True)
+    found = {
+        "inputs": [f"{name} {_axes_text(cell.by_name[name])}{_kind(cell, name)}" for name in cell.given],
+        "states": [f"{name} {_axes_text(cell.by_name[name + PRIME])}" for name in cell.states],
+        "outputs": [f"{name} {_axes_text(cell.by_name[value])}" for name, value in returned],
+    }
+    lines = ["Inputs, states and outputs of a step"]
+    for what, entries in found.items():
+        lines += _listed(f"  {what:9}", entries)
+    return lines
+
+
+def _kind(cell: Cell, name: str) -> str:
+    """What an input is, if it is no ordinary one."""
+    if name in cell.masks:
+        return ", a mask"
+    return "" if cell.by_name[name].gradient else ", without gradient"
+
+
+def _listed(head: str, entries: list[str], width: int = 100) -> list[str]:
+    """Entries behind ``head``, semicolons between them, in lines of ``width`` columns; no entry is broken."""
+    lines = [head + entries[0]]
+    for entry in entries[1:]:
+        lines[-1] += ";"
+        if len(lines[-1]) + len(entry) + 2 > width:
+            lines.append(" " * len(head) + entry)
+        else:
+            lines[-1] += f" {entry}"
+    return lines
+
+
+def _axes_text(variable: Variable) -> str:
+    """The axes of a value as arrays have them, the columns of a matrix last: ``(head, key, input)``."""
+    return f"({', '.join(shape_axes(variable.shape))})"
 
 
 def facts(cell: Cell, parameter: Variable) -> Iterator[str]:

@@ -15,6 +15,7 @@ from symrnn.flow.clip import Clipping, clipping
 from symrnn.flow.measured import Measured
 from symrnn.flow.sweep import Sweep, SweepPoint
 from symrnn.flow.table import direct_share, flow_values, mean, power_of_ten
+from symrnn.language.system import HIDDEN, INPUT, ONE
 
 Limits = Mapping[str, float]
 """The limit of each way of clipping, ``norm`` and ``value``."""
@@ -54,6 +55,7 @@ def sweep_values(sweep: Sweep, limits: Limits) -> dict[str, object]:
     """The whole sweep in values that JSON takes."""
     return {
         "recurrent": {name: list(matrices) for name, matrices in sweep.recurrent.items()},
+        "unscaled": {name: dict(matrices) for name, matrices in sweep.unscaled.items()},
         "holding": {name: {state: list(b) for state, b in held.items()} for name, held in sweep.holding.items()},
         "runs": [
             {
@@ -92,7 +94,7 @@ def _grown(flow: Measured) -> str:
 
 
 def _found(sweep: Sweep) -> list[str]:
-    """For each cell: its recurrent matrices, and the biases that hold its states."""
+    """For each cell: its recurrent matrices, the biases that hold its states, what no scale applies to, sizes of its own."""
     lines = []
     for name in sweep.cells:
         biases = [
@@ -101,6 +103,12 @@ def _found(sweep: Sweep) -> list[str]:
         ]
         held = "; ".join(biases) or "no bias holds a state, so biases stay as they are"
         lines.append(f"{name}: recurrent matrices {', '.join(sweep.recurrent[name]) or 'none'}; {held}")
+        if unscaled := sweep.unscaled[name]:
+            said = "; ".join(f"{matrix}, {why}" for matrix, why in unscaled.items())
+            lines.append(f"{name}: no scale applies to these recurrent matrices, which stay as the cell starts: {said}")
+        numbers = sweep.of(name)[0].flow.sizes
+        if own := [f"{size}={number}" for size, number in numbers.items() if size not in (INPUT, HIDDEN, ONE)]:
+            lines.append(f"{name}: sizes {', '.join(own)}")
     return lines
 
 

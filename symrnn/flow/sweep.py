@@ -22,11 +22,12 @@ from symrnn.errors import FlowError
 from symrnn.flow.flow import Flow, flow
 from symrnn.flow.structure import holding_biases, holding_signs, recurrent_matrices
 from symrnn.flow.trajectory import run_steps
-from symrnn.language.axes import shape_axes
+from symrnn.language.axes import plain_axes, shape_axes
 from symrnn.language.cell import Cell
 from symrnn.language.origin import nearest
 from symrnn.language.system import HIDDEN, INPUT, ONE
 from symrnn.language.transform.masks import masks
+from symrnn.language.tree import names
 from symrnn.pipeline import build
 
 
@@ -39,7 +40,8 @@ class Setup:
         batch: B.
         input: units of ``x``; a cell that forces ``input = hidden`` takes ``hidden``.
         hidden: units of a state.
-        sizes: numbers for the cells' own sizes; ``hidden`` by default.
+        sizes: numbers for the cells' own sizes. By default a size is ``hidden``; one that is an axis of values with several is
+            the root of ``hidden`` that makes the product of so many axes no more than it (`own_sizes`).
         drive: standard deviation of the inputs, which are drawn from a normal distribution.
         seed: of parameters, inputs and the gradient at the end.
         spectra: as in `flow`.
@@ -79,13 +81,16 @@ class Sweep:
     Attributes:
         setup: what all runs share.
         points: by cell, then by bias, then by scale, in the order requested.
-        recurrent: the recurrent matrices of each cell.
+        recurrent: the recurrent matrices of each cell that a scale applies to.
+        unscaled: by cell, those that it does not apply to, and why: what is prepared follows its parameters, and numbers with
+            a domain stay in it.
         holding: the biases that hold the states of each cell, state by state; empty where no bias does.
     """
 
     setup: Setup
     points: tuple[SweepPoint, ...]
     recurrent: Mapping[str, tuple[str, ...]]
+    unscaled: Mapping[str, Mapping[str, str]]
     holding: Mapping[str, Mapping[str, tuple[str, ...]]]
 
     @property
@@ -116,19 +121,48 @@ def sweep(
         if name not in known:
             raise FlowError(f"no cell has a size {name!r} of its own{nearest(name, known)}; leave it out")
     points: list[SweepPoint] = []
-    recurrent, holding = {}, {}
+    recurrent, unscaled, holding = {}, {}, {}
     for cell in cells:
         derivation = derive(cell)
-        recurrent[cell.name], holding[cell.name] = _scaled(cell), _shifted(cell)
+        recurrent[cell.name], unscaled[cell.name], holding[cell.name] = _scaled(cell), _unscaled(cell), _shifted(cell)
         params = _start(cell, setup)
         x, inputs = _driven(cell, setup)
         for bias in (tuple(biases) or (None,)) if holding[cell.name] else (None,):
             for scale in (tuple(scales) or (None,)) if recurrent[cell.name] else (None,):
-                progress(f"{cell.name}: scale {scale}, bias {bias}")
+                progress(f"{cell.name}: gradient flow{_words(scale, bias)}")
                 point = _point(derivation, params, x, inputs, scale, bias, setup)
                 found = flow(derivation, point, x, inputs=inputs, spectra=setup.spectra, seed=setup.seed)
                 points.append(SweepPoint(cell.name, scale, bias, found))
-    return Sweep(setup, tuple(points), recurrent, holding)
+    return Sweep(setup, tuple(points), recurrent, unscaled, holding)
+
+
+def own_sizes(cell: Cell, setup: Setup) -> dict[str, int]:
+    """Numbers for the sizes of the cell's own: those given, else as `Setup.sizes` says.
+
+    >>> from symrnn.language.cellfile import load
+    >>> own_sizes(load("mlstm"), Setup(hidden=64)), own_sizes(load("mlstm"), Setup(hidden=16, sizes={"head": 1}))
+    ({'head': 4, 'value': 4, 'key': 4}, {'head': 1, 'value': 2, 'key': 2})
+    """
+    together = [set(plain_axes(size)) for variable in cell.normal.variables for size in variable.shape]
+    found = {}
+    for size in _own(cell):
+        several = max((len(axes) for axes in together if size in axes), default=1)
+        found[size] = (setup.sizes or {}).get(size, _root(setup.hidden, several))
+    return found
+
+
+def _root(number: int, several: int) -> int:
+    """The largest whole number of which ``several`` have a product of at most ``number``."""
+    found = 1
+    while (found + 1) ** several <= number:
+        found += 1
+    return found
+
+
+def _words(scale: float | None, bias: float | None) -> str:
+    """A point of the sweep for people."""
+    named = {"scale": scale, "bias": bias}
+    return "".join(f", {name} {value:g}" for name, value in named.items() if value is not None)
 
 
 def _input(cell: Cell, setup: Setup) -> int:
@@ -137,8 +171,7 @@ def _input(cell: Cell, setup: Setup) -> int:
 
 def _driven(cell: Cell, setup: Setup) -> tuple[Array, dict[str, Array]]:
     """Random inputs: ``x``, and the others by name; masks as they are drawn in training."""
-    numbers = {**dict.fromkeys(_own(cell), setup.hidden), **(setup.sizes or {}), HIDDEN: setup.hidden, ONE: 1}
-    numbers[INPUT] = _input(cell, setup)
+    numbers = {**own_sizes(cell, setup), HIDDEN: setup.hidden, INPUT: _input(cell, setup), ONE: 1}
     found = {
         name: setup.drive
         * _normal(setup, name, (setup.steps, setup.batch, *(numbers[axis] for axis in shape_axes((cell.size(name),)))))
@@ -151,9 +184,30 @@ def _driven(cell: Cell, setup: Setup) -> tuple[Array, dict[str, Array]]:
 
 
 def _scaled(cell: Cell) -> tuple[str, ...]:
-    """The recurrent matrices of any numbers: one with a domain keeps its start."""
-    given = [parameter.name for parameter in cell.parameters]  # what is prepared from parameters follows them
-    return tuple(name for name in recurrent_matrices(cell) if name in given and name not in cell.domain)
+    """The recurrent matrices that a scale applies to: parameters of any numbers."""
+    unscaled = _unscaled(cell)
+    return tuple(name for name in recurrent_matrices(cell) if name not in unscaled)
+
+
+def _unscaled(cell: Cell) -> dict[str, str]:
+    """The recurrent matrices that a scale does not apply to, and why."""
+    given = [parameter.name for parameter in cell.parameters]
+    found = {}
+    for name in recurrent_matrices(cell):
+        if name not in given:
+            found[name] = f"prepared from {', '.join(_made_of(cell, name))}"
+        elif name in cell.domain:
+            found[name] = f"{cell.domain[name]} by its domain"
+    return found
+
+
+def _made_of(cell: Cell, prepared: str) -> tuple[str, ...]:
+    """The parameters that something is prepared from, in their order."""
+    wanted = {prepared}
+    for equation in reversed(cell.preparation.equations):
+        if equation.target in wanted:
+            wanted.update(names(equation.expression))
+    return tuple(parameter.name for parameter in cell.parameters if parameter.name in wanted)
 
 
 def _shifted(cell: Cell) -> dict[str, tuple[str, ...]]:
@@ -170,10 +224,10 @@ def _own(cell: Cell) -> tuple[str, ...]:
 
 def _start(cell: Cell, setup: Setup) -> dict[str, Array]:
     """The cell's initial parameters."""
-    given = setup.sizes or {}
-    sizes = {size: given.get(size, setup.hidden) for size in _own(cell)}
     kernels = build(cell, dtype="float64", backward=False)
-    started: dict[str, Array] = kernels.init_params(_input(cell, setup), setup.hidden, seed=setup.seed, **sizes)
+    started: dict[str, Array] = kernels.init_params(
+        _input(cell, setup), setup.hidden, seed=setup.seed, **own_sizes(cell, setup)
+    )
     return started
 
 

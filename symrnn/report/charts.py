@@ -17,8 +17,10 @@ from symrnn.errors import MissingPackageError
 from symrnn.flow.canvas import to_svg
 from symrnn.flow.figure import draw_flow
 from symrnn.flow.panorama import draw_sweep
-from symrnn.flow.sweep import Setup, sweep
+from symrnn.flow.sweep import Setup, own_sizes, sweep
+from symrnn.language.axes import shape_axes
 from symrnn.language.cell import Cell
+from symrnn.language.system import HIDDEN
 
 SETUP = Setup(steps=60, batch=1, input=8, hidden=24)
 SCALES, BIASES = (0.5, 1.0, 1.5), (0.0, 3.0)
@@ -47,7 +49,7 @@ class Chart:
 def flow_chart(cell: Cell) -> Chart:
     """The gradient flow of one cell, with the parameters that it starts with."""
     caption = (
-        f"A run of {SETUP.steps} steps with {SETUP.hidden} units. The parameters are the cell's initial ones, and the "
+        f"A run of {SETUP.steps} steps with {_units(cell)}. The parameters are the cell's initial ones, and the "
         "loss reads only the last output. Left: the length of the gradient with respect to the states, and its bounds. Right: "
         "how much of it each term of the step Jacobian carries."
     )
@@ -55,8 +57,15 @@ def flow_chart(cell: Cell) -> Chart:
     return _chart(lambda: draw_flow(sweep([cell], setup=SETUP).points[0].flow), "flow", says, caption)
 
 
-def comparison_chart(cells: Sequence[Cell]) -> Chart:
-    """The gradient flow of several cells beside each other."""
+def _units(cell: Cell) -> str:
+    """The sizes of a run in words: units, and the sizes of the cell's own."""
+    used = {axis for variable in cell.normal.variables for axis in shape_axes(variable.shape)}
+    units = [f"{SETUP.hidden} units"] if HIDDEN in used else []
+    return ", ".join([*units, *(f"{name} = {number}" for name, number in own_sizes(cell, SETUP).items())])
+
+
+def comparison_chart(cells: Sequence[Cell], progress: Callable[[str], None] = lambda line: None) -> Chart:
+    """The gradient flow of several cells beside each other; ``progress`` is called before each run."""
     scales, biases = (", ".join(f"{value:g}" for value in values) for values in (SCALES, BIASES))
     caption = (
         f"The loss reads the last of {SETUP.steps} steps; its gradient goes back through all, with {SETUP.hidden} units. "
@@ -66,7 +75,7 @@ def comparison_chart(cells: Sequence[Cell]) -> Chart:
     names = ", ".join(cell.name for cell in cells)
 
     def draw() -> Any:
-        return draw_sweep(sweep(cells, scales=SCALES, biases=BIASES, setup=SETUP))
+        return draw_sweep(sweep(cells, scales=SCALES, biases=BIASES, setup=SETUP, progress=progress))
 
     return _chart(draw, "flow", f"Gradient flow of {names}", caption)
 

@@ -5,7 +5,7 @@ Reads derivations; returns an `Overview` of plain data. Leaves out: layout and c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -37,11 +37,21 @@ class ComparedCell:
 
 @dataclass(frozen=True)
 class Overview:
-    """The comparison: cells, and the names of the facts in the table."""
+    """The comparison.
+
+    Attributes:
+        cells: those compared.
+        facts: the names of the facts in the table.
+        chart: of gradient flow.
+        everything: how many cells the site has.
+        atlas: the file that has all cells; empty where ``cells`` are all.
+    """
 
     cells: tuple[ComparedCell, ...]
     facts: tuple[str, ...]
     chart: Chart
+    everything: int
+    atlas: str
 
 
 FACTS = (
@@ -56,10 +66,28 @@ FACTS = (
 """The facts of each cell in the table; counts are for one row of the batch."""
 
 
-def overview(derivations: Sequence[Derivation], programs: Sequence[Program]) -> Overview:
-    """The comparison of cells, each with its plan."""
-    cells = tuple(_compared(each, program) for each, program in zip(derivations, programs, strict=True))
-    return Overview(cells, FACTS, comparison_chart([derivation.cell for derivation in derivations]))
+def overview(
+    derivations: Sequence[Derivation],
+    programs: Sequence[Program],
+    progress: Callable[[str], None] = lambda line: None,
+    everything: int = 0,
+    atlas: str = "",
+) -> Overview:
+    """The comparison of cells.
+
+    Args:
+        derivations: of the cells.
+        programs: their plans.
+        progress: called with a line of text before each piece of work.
+        everything: how many cells the site has; the default is those that are compared.
+        atlas: the file that has them all, if these are more.
+    """
+    cells = []
+    for derivation, program in zip(derivations, programs, strict=True):
+        progress(f"drawing {derivation.cell.name}")
+        cells.append(_compared(derivation, program))
+    chart = comparison_chart([derivation.cell for derivation in derivations], progress)
+    return Overview(tuple(cells), FACTS, chart, everything or len(cells), atlas)
 
 
 def _compared(derivation: Derivation, program: Program) -> ComparedCell:

@@ -6,7 +6,7 @@ colours (`templates/report/`), and what the lecture says (`symrnn.derive.lecture
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -118,11 +118,28 @@ class Page:
     source: str
 
 
-def page(derivation: Derivation, found: Sources, sections: Sequence[Section], pages: Collection[str] = ()) -> Page:
-    """The page of a cell; ``found`` are its generated files by target, ``sections`` its lecture, ``pages`` cells with pages."""
+def page(
+    derivation: Derivation,
+    found: Sources,
+    sections: Sequence[Section],
+    pages: Collection[str] = (),
+    progress: Callable[[str], None] = lambda line: None,
+) -> Page:
+    """The page of a cell.
+
+    Args:
+        derivation: of the cell.
+        found: its generated files by target.
+        sections: its lecture.
+        pages: the names of the cells that have pages.
+        progress: called with a line of text before each piece of work.
+    """
     cell = derivation.cell
+    progress("its graphs")
     figures = {"step": forward_figure(derivation), "adjoint": backward_figure(derivation)}
+    progress("its gradient flow")
     charts = {"time": flow_chart(cell)}
+    progress("its formulas and code")
     chapters = tuple(_chapter(section, figures, charts) for section in sections)
     code = listings(found, labels(derivation))
     return Page(

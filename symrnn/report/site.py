@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from symrnn.derive.derivation import Derivation, derive
 from symrnn.emit.render import render as rendered
@@ -57,7 +58,8 @@ def site(
     Args:
         cells: of different names.
         progress: called with a line of text before each piece of work.
-        compared: the names of the cells that the overview compares; all unless given.
+        compared: the names of the cells that the overview compares; all unless given. Else they are those that commands take
+            where none is named, and the overview says so.
 
     Raises:
         GenerateError: a cell's page would have the name of the overview or of the atlas.
@@ -70,9 +72,11 @@ def site(
             )
     names = tuple(dict.fromkeys((registry.DEFAULT, *registry.working())))
     planned = []
-    for cell in cells:
-        progress(f"{cell.name}: deriving")
+    for number, cell in enumerate(cells, 1):
+        place = f"({number} of {len(cells)})"
+        progress(f"{cell.name}: deriving {place}")
         derivation = derive(cell)
+        progress(f"{cell.name}: planning {place}")
         planned.append(_Planned(derivation, programs(derivation, names)))
     chosen = [each for each in planned if compared is None or each.derivation.cell.name in compared]
     links = _Links(cells, [each.derivation.cell for each in chosen])
@@ -80,19 +84,33 @@ def site(
     files = {}
     if chosen:
         progress("the overview")
-        content = overview([each.derivation for each in chosen], [each.told for each in chosen])
+        content = overview(
+            [each.derivation for each in chosen],
+            [each.told for each in chosen],
+            progress=lambda what: progress(f"the overview, {what}"),
+            everything=len(cells),
+            atlas=ATLAS if len(chosen) < len(planned) else "",
+        )
         files[INDEX] = _text("overview", content, links.of(INDEX))
     if len(chosen) < len(planned):
         progress("the atlas")
         tree = atlas([each.derivation for each in planned], [each.told for each in planned])
         files[ATLAS] = _text("atlas", tree, links.of(ATLAS))
-    for each in planned:
+    for number, each in enumerate(planned, 1):
         cell = each.derivation.cell
-        progress(f"{cell.name}: its page")
+        say = partial(_say_at, progress, f"{cell.name}: its page ({number} of {len(cells)})")
+        say("printing kernels")
         found = sources(each.programs, requested(cell, names))
-        lines = page(each.derivation, found, lecture(each.derivation, each.told), known)
+        say("its lecture")
+        sections = lecture(each.derivation, each.told)
+        lines = page(each.derivation, found, sections, known, progress=say)
         files[file_name(cell)] = _text("page", lines, links.of(file_name(cell)))
     return files
+
+
+def _say_at(progress: Callable[[str], None], at: str, what: str) -> None:
+    """Report a piece of the work that ``at`` names."""
+    progress(f"{at}, {what}")
 
 
 def file_name(cell: Cell) -> str:

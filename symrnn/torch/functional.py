@@ -15,6 +15,7 @@ from torch import Tensor
 
 from symrnn.language.axes import shape_axes
 from symrnn.language.cellfile import CellLike
+from symrnn.language.system import ONE
 from symrnn.torch.cell_kernels import CellKernels, read_sizes
 from symrnn.torch.differentiate import Differentiable, differentiable
 from symrnn.torch.operators import MOST_THREADS
@@ -131,7 +132,11 @@ def hold_row(name: str, x: Tensor, axes: Sequence[int]) -> None:
 
 
 def hold_inputs(
-    kernels: CellKernels, x: Tensor, inputs: Mapping[str, Tensor] | None, sizes: Mapping[str, int] | None = None
+    kernels: CellKernels,
+    x: Tensor,
+    inputs: Mapping[str, Tensor] | None,
+    sizes: Mapping[str, int] | None = None,
+    instead: Mapping[str, float] | None = None,
 ) -> dict[str, Tensor]:
     """The inputs beside ``x`` in the cell's order; whole numbers and masks in the dtype of ``x``.
 
@@ -140,6 +145,7 @@ def hold_inputs(
         x: (…, input), or with an axis for each of its own.
         inputs: (…, size) each, by name; likewise.
         sizes: every size by name, where they are known already.
+        instead: the number that stands everywhere in an input that is missing; ``sizes`` are then known.
 
     Raises:
         ValueError: one is unknown or missing, has other steps or rows than ``x``, or requires a gradient that it has not.
@@ -154,11 +160,14 @@ def hold_inputs(
     _known("inputs", given, dict.fromkeys(names))
     found, outer = {}, x.shape[: x.ndim - len(shape_axes((kernels.inputs["x"],)))]
     for name in names:
-        if given.get(name) is None:
-            raise ValueError(f"inputs: {name!r} is missing; expected {', '.join(names)}")
-        hold_tensor(f"inputs[{name!r}]", given[name])
-        each = given[name] if given[name].is_floating_point() else given[name].to(x.dtype)
         axes = shape_axes((kernels.inputs[name],))
+        each = given.get(name)
+        if each is None and instead and sizes and name in instead:
+            each = x.new_full((*outer, *(sizes[axis] for axis in axes)), instead[name])
+        if each is None:
+            raise ValueError(_missing(kernels, name, sizes))
+        hold_tensor(f"inputs[{name!r}]", each)
+        each = each if each.is_floating_point() else each.to(x.dtype)
         own: Sequence[int] = each.shape[len(outer) :] if sizes is None else [sizes[axis] for axis in axes]
         if len(own) != len(axes) or each.shape != (*outer, *own):
             wanted = (*outer, *(axes if sizes is None else own))
@@ -177,6 +186,20 @@ def hold_inputs(
             raise ValueError(f"inputs[{name!r}]: the cell says that it has no gradient, but it requires one; detach it")
         found[name] = each
     return found
+
+
+def _missing(kernels: CellKernels, name: str, sizes: Mapping[str, int] | None) -> str:
+    """The message for an input that is missing; of a mask, how to make it."""
+    marked = kernels.cell.masks  # those of another cell with these equations, so perhaps drawn with other probabilities
+    if name not in marked:
+        return f"inputs: {name!r} is missing; expected {', '.join(each for each in kernels.inputs if each != 'x')}"
+    axes = dict.fromkeys(axis for mask in marked for axis in shape_axes((kernels.inputs[mask],)) if axis != ONE)
+    told = ", ".join(f"{axis}={sizes[axis] if sizes else '…'}" for axis in axes)
+    return (
+        f"inputs: the mask {name!r} is missing; with masks = symrnn.masks(cell, steps, rows, {told}) pass "
+        "inputs={name: torch.from_numpy(array) for name, array in masks.items()}; a layer in eval mode needs none: it takes "
+        "their expectation"
+    )
 
 
 def side_by_side(kernels: CellKernels, inputs: Mapping[str, Tensor], sizes: Mapping[str, int]) -> Tensor:

@@ -221,7 +221,8 @@ class Layer(nn.Module):
                 in place of input.
             hx: initial states, as they are returned, or by name; None, or a name that is missing, means zeros.
             lengths: (B,) steps of each row, whole numbers from 0 to T: beyond, a state stays and the output is zero.
-            inputs: the inputs beside ``x`` by name, where the cell has some: laid out as ``x`` is. Every layer reads them.
+            inputs: the inputs beside ``x`` by name, where the cell has some: laid out as ``x`` is. Every layer reads them. In
+                eval mode a mask may be missing: it is then its expectation.
 
         Raises:
             ValueError: a shape does not fit.
@@ -236,7 +237,7 @@ class Layer(nn.Module):
             raise ValueError(f"x: expected {axes} for one row, found shape {tuple(x.shape)}")
         hold_row("x", x, self._of_x)
         one = outer == 1
-        given = {"x": x, **hold_inputs(self._function.kernels, x, inputs, self._levels[0].sizes)}
+        given = {"x": x, **hold_inputs(self._function.kernels, x, inputs, self._levels[0].sizes, self._instead())}
         if one:
             given = {name: each.unsqueeze(1) for name, each in given.items()}
             lengths = lengths if lengths is None else torch.as_tensor(lengths).reshape(1)
@@ -254,7 +255,7 @@ class Layer(nn.Module):
     ) -> tuple[Any, States]:
         """Run one step: ``x_t`` is (B, input), or (input,) for one row; returns its output and the next states.
 
-        Other inputs are laid out as ``x_t`` is.
+        Other inputs are laid out as ``x_t`` is, and masks as in `forward`.
 
         Raises:
             ValueError: the layer is bidirectional, or a shape does not fit.
@@ -268,7 +269,7 @@ class Layer(nn.Module):
             one_row = f"({axes})" if len(self._of_x) > 1 else f"({axes},)"
             raise ValueError(f"x_t: expected (B, {axes}), or {one_row} for one row, found shape {tuple(x_t.shape)}")
         hold_row("x_t", x_t, self._of_x)
-        given = {"x": x_t, **hold_inputs(self._function.kernels, x_t, inputs, self._levels[0].sizes)}
+        given = {"x": x_t, **hold_inputs(self._function.kernels, x_t, inputs, self._levels[0].sizes, self._instead())}
         one = outer == 0
         rows = {name: each.unsqueeze(0).unsqueeze(0) if one else each.unsqueeze(0) for name, each in given.items()}
         y, final = self._run(rows, self._read_states(hx, rows["x"], one), None)
@@ -347,6 +348,10 @@ class Layer(nn.Module):
             return x, [each.unsqueeze(0) for each in finals[0]]
         return x, [torch.stack(each) for each in zip(*finals, strict=True)]
 
+    def _instead(self) -> dict[str, float]:
+        """What stands for a mask that is missing: while training nothing does, later its expectation."""
+        return {} if self.training else {name: mask.mean for name, mask in self.cell.masks.items()}
+
     def _read_states(self, hx: States | Mapping[str, Tensor] | None, x: Tensor, one: bool) -> list[Tensor]:
         """Initial states in the order of the cell, with an axis for rows; none for zeros. ``x`` is (T, B, input)."""
         runs, sizes = self.num_layers * self.directions, self._levels[0].sizes
@@ -364,7 +369,7 @@ class Layer(nn.Module):
             raise ValueError("lengths: a packed batch has its own; leave them out")
         padded, others, counts = pad(x, inputs, self._of_x)
         kernels = self._function.kernels
-        given = {"x": padded, **hold_inputs(kernels, padded, others, self._levels[0].sizes)}
+        given = {"x": padded, **hold_inputs(kernels, padded, others, self._levels[0].sizes, self._instead())}
         y, final = self._run(given, self._read_states(hx, padded, False), counts)
         found, hx = self._outputs(packed_rows(y, x, counts)), states_as_given(final, self._order, False)
         if isinstance(found, Tensor):

@@ -50,11 +50,16 @@ def failures(deviations: tuple[Deviation, ...]) -> set[tuple[str, str]]:
 
 def test_a_right_layer_passes_every_case(tiny_cell: Cell, tiny_kernels: Tiny) -> None:
     kernels = tiny_kernels()
-    titles: list[str] = []
-    deviations = run_suite(tiny_cell, kernels, {"numpy": kernels, "c": tiny_kernels()}, progress=titles.append)
+    said: list[str] = []
+    deviations = run_suite(tiny_cell, kernels, {"numpy": kernels, "c": tiny_kernels()}, progress=said.append)
     report = Report(deviations)
     assert report.passed, report.table()
-    assert len(titles) == len(CASES)
+    titles = dict.fromkeys(line.partition(", ")[0] for line in said)
+    assert list(titles) == [f"tiny: {case.title} ({n} of {len(CASES)})" for n, case in enumerate(CASES, 1)]
+    assert said[0].endswith(", drawing numbers")
+    assert {"interpreter, row 1 of 1, step 2 of 2", "complex step", "adjoint identity in NumPy", "C in float32"} <= {
+        line.partition(", ")[2] for line in said
+    }
     assert {deviation.oracle for deviation in deviations} == {INTERPRETER, *DERIVATIVES, BACKENDS, PRECISIONS}
     assert {deviation.dtype for deviation in deviations} == {"float64", "float32"}
     assert {deviation.backend for deviation in deviations} == {"numpy", "c"}

@@ -47,6 +47,21 @@ def test_json_has_what_it_prints_and_more(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
+    ("family", "words"),
+    [
+        ("gatd", "unknown family 'gatd'; did you mean `gated`?; choose simple, gated, minimal, "),
+        ("Linear", "unknown family 'Linear'; did you mean `linear`?; choose"),
+        ("nope", "unknown family 'nope'; choose simple, gated, "),
+    ],
+)
+def test_an_unknown_family_is_answered_with_the_known_ones(run: Run, family: str, words: str) -> None:
+    code, out, err = run("list", "--family", family)
+    assert (code, out) == (2, "")
+    assert f"argument --family: {words}" in err
+    assert err.endswith("spiking or reservoir\n")
+
+
+@pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["hintn"], "no bundled cell has `hintn` in its name, title, family or reference; did you mean `Hinton`?"),
@@ -73,9 +88,3 @@ def test_a_family_without_cells_names_those_that_have_some(
     code, out, err = run("list", "--family", "reservoir")
     assert (code, out) == (0, "")
     assert err == "symrnn: note: no bundled cell is of the family reservoir yet; try gated\n"
-
-
-def test_a_family_that_is_none_is_refused(run: Run) -> None:
-    code, out, err = run("list", "--family", "gatd")
-    assert (code, out) == (2, "")
-    assert "invalid choice: 'gatd'" in err

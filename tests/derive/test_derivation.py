@@ -83,3 +83,33 @@ def test_jacobians_that_are_zero_are_left_out() -> None:
     by_cell_state = {each.input for each in found if each.output == "c'"}
     assert by_cell_state == {"W_xi", "W_hi", "b_i", "W_xf", "W_hf", "b_f", "W_xg", "W_hg", "b_g"}
     assert {each.input for each in found if each.output == "h'"} == by_cell_state | {"W_xo", "W_ho", "b_o"}
+
+
+def test_the_equations_are_followed_by_what_a_step_reads_and_returns() -> None:
+    cell = symrnn.Cell.from_equations(
+        "k = K @ x\nv = V @ x\nS' = m * S + v * k\ny = sum(S' * k, key)",
+        sizes={"S": ["value", "key"], "K": ["key", "input"], "V": ["value", "input"]},
+        inputs={"m": {"size": 1, "gradient": False}},
+        output=["y", "S"],
+    )
+    lines = derive(cell).text("equations").splitlines()
+    at = lines.index("Inputs, states and outputs of a step")
+    assert lines[at + 1 : at + 7] == [
+        "  inputs   x (input); m (1), without gradient",
+        "  states   S (value, key)",
+        "  outputs  y (value); S (value, key)",
+        "Parameters, every name that is never assigned",
+        "  K  (key, input)",
+        "  V  (value, input)",
+    ]
+
+
+def test_many_states_stand_in_several_lines_and_masks_are_named() -> None:
+    lines = derive("lstm+zoneout+stack:4").text("equations").splitlines()
+    at = lines.index("Inputs, states and outputs of a step") + 1
+    listed = lines[at : lines.index("Parameters, every name that is never assigned")]
+    assert listed[0].startswith("  inputs   x (input); zoneout_c (hidden), a mask; ")
+    assert max(map(len, listed)) <= 100
+    assert all(line[2] != " " or line.startswith(" " * 11) for line in listed)
+    told = " ".join(line[11:] for line in listed)
+    assert all(f"{state} (" in told for state in symrnn.load("lstm+zoneout+stack:4").states)

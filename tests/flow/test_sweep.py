@@ -15,7 +15,7 @@ import symrnn
 from symrnn.cli import main
 from symrnn.errors import FlowError
 from symrnn.flow.flow import flow
-from symrnn.flow.sweep import Setup, sweep
+from symrnn.flow.sweep import Setup, own_sizes, sweep
 from tests.flow.conftest import CELLS, FILES, problem_of
 
 Run = Callable[..., tuple[int, str, str]]
@@ -196,3 +196,39 @@ def test_a_thousand_steps_of_256_units_are_finite() -> None:
     x = np.random.default_rng(0).normal(size=(1000, 1, 256))
     found = flow("lstm", params, x)
     assert np.isfinite(found.log_gradient).all()
+
+
+@pytest.mark.parametrize(("hidden", "each"), [(64, (8, 4)), (16, (4, 2)), (63, (7, 3)), (2, (1, 1))])
+def test_axes_of_one_value_share_the_units_of_a_state(hidden: int, each: tuple[int, int]) -> None:
+    two = symrnn.Cell.from_equations("S' = S * g + (V @ x) * (K @ x)", sizes={"S": ["v", "k"], "V": ["v", "input"]})
+    assert own_sizes(two, Setup(hidden=hidden)) == {"v": each[0], "k": each[0]}
+    three = symrnn.Cell.from_equations("S' = S * g + W @ x", sizes={"S": ["n", "v", "k"], "g": ["n"]})
+    assert own_sizes(three, Setup(hidden=hidden)) == dict.fromkeys("nvk", each[1])
+    assert own_sizes(three, Setup(hidden=hidden, sizes={"v": 9}))["v"] == 9
+    alone = symrnn.Cell.from_equations("h' = P @ p\np' = W @ x + U @ h", sizes={"p": "narrow"})
+    assert own_sizes(alone, Setup(hidden=hidden)) == {"narrow": hidden}
+    (point,) = sweep([three], setup=Setup(steps=3, hidden=hidden)).points
+    assert point.flow.sizes["n"] == each[1]
+
+
+def test_matrices_that_no_scale_applies_to_are_named(run: Run) -> None:
+    text = 'name = "mine"\nequations = "h\' = tanh(W @ x + (U - U.T) @ h + P @ h + R @ h)"\ndomain.P = "positive"\n'
+    Path("mine.toml").write_text(text, encoding="utf-8")
+    code, out, _ = run("mine.toml", *SMALL, "--recurrent-scale", "0.5,2")
+    assert code == 0
+    assert "mine: recurrent matrices R; no bias" in out
+    assert (
+        "mine: no scale applies to these recurrent matrices, which stay as the cell starts: U_prepared, prepared from U; "
+        "P, positive by its domain\n"
+    ) in out
+    values = json.loads(run("mine.toml", *SMALL, "--recurrent-scale", "0.5", "--json")[1])
+    assert values["recurrent"] == {"mine": ["R"]}
+    assert values["unscaled"] == {"mine": {"U_prepared": "prepared from U", "P": "positive by its domain"}}
+
+
+def test_the_table_names_sizes_of_the_cells_own(run: Run) -> None:
+    text = "name = \"mine\"\nequations = \"S' = W @ x + S\"\nsizes.S = ['v', 'k']\n"
+    Path("mine.toml").write_text(text, encoding="utf-8")
+    out = run("mine.toml", *SMALL, "--size", "k=3")[1]
+    assert out.endswith("mine: sizes v=2, k=3\n")
+    assert "sizes" not in run("rnn", *SMALL)[1]

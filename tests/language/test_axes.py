@@ -353,7 +353,7 @@ def test_what_people_read_has_the_axis_as_it_is_declared() -> None:
         "h' = tanh(R @ h + x)", sizes={**{name: ["head", "unit"] for name in "hx"}, "R": ["head", "unit", "unit"]}
     )
     derivation = symrnn.derive(cell)
-    assert "R  (head*unit*unit)" in derivation.text("equations")
+    assert "R  (head, unit, unit)" in derivation.text("equations")
     assert "unit'  as many as unit: the columns of a matrix that has unit in its rows too" in derivation.text(
         "equations"
     )

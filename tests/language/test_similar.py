@@ -113,9 +113,13 @@ def test_commands_note_it_on_standard_error_and_go_on(
     assert "note" not in told.out
 
 
-def test_show_lists_parameters_with_their_shapes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_lists_what_a_step_reads_and_returns_with_its_shapes(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", "rnn", "--part", "equations"]) == 0
     assert capsys.readouterr().out.splitlines()[2:] == [
+        "Inputs, states and outputs of a step",
+        "  inputs   x (input)",
+        "  states   h (hidden)",
+        "  outputs  h (hidden)",
         "Parameters, every name that is never assigned",
         "  W_xh  (hidden, input)",
         "  W_hh  (hidden, hidden)",

@@ -108,3 +108,12 @@ def test_the_command_makes_an_atlas_of_all(
 def test_a_cell_may_not_be_called_like_the_atlas() -> None:
     with pytest.raises(GenerateError, match="would replace the atlas; rename it"):
         site([made("atlas")])
+
+
+def test_an_overview_of_some_cells_says_which_and_where_the_others_are() -> None:
+    cells = [made("a"), made("b"), made("c")]
+    said = site(cells, compared=("a", "b"))[INDEX]
+    assert "This page sets 2 of the 3 cells side by side" in said
+    assert f'<a href="{ATLAS}">The atlas</a> has all of them' in said
+    assert "python -m symrnn report a NAME … --out pages" in said
+    assert "This page sets" not in site(cells)[INDEX]

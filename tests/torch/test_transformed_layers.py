@@ -80,3 +80,62 @@ def test_parameters_of_a_framework_fit_a_cell_with_masks() -> None:
     arrays = symrnn.masks("lstm+zoneout:0", STEPS, ROWS, hidden=UNITS, dtype="float64")
     y, _ = ours(x, inputs={name: torch.from_numpy(array) for name, array in arrays.items()})
     torch.testing.assert_close(y, theirs(x)[0])
+
+
+@pytest.mark.parametrize("recipe", [RECIPE, "lstm+zoneout:h=0.1,c=0.05", "rnn+recurrent_dropout:0.5+stack:2"])
+def test_a_layer_in_eval_mode_takes_the_expectation_of_masks(recipe: str) -> None:
+    layer = home.Layer(recipe, INPUTS, UNITS, dtype=torch.float64, **others(recipe)).eval()
+    x = torch.randn(STEPS, ROWS, INPUTS, dtype=torch.float64)
+    arrays = symrnn.masks(layer.cell, STEPS, ROWS, hidden=UNITS, training=False, dtype="float64", **others(recipe))
+    masks = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    expected, final = layer(x, inputs=masks)
+    same(layer(x), (expected, final))
+    some = dict(list(masks.items())[1:])
+    same(layer(x, inputs=some), (expected, final))
+    same(layer(x[:, 0])[0], expected[:, 0])
+    lengths = [STEPS, STEPS - 2, 1]
+    packed = torch.nn.utils.rnn.pack_padded_sequence(x, lengths)
+    padded, _ = torch.nn.utils.rnn.pad_packed_sequence(layer(packed)[0])
+    same(padded, layer(x, inputs=masks, lengths=torch.tensor(lengths))[0])
+    same(layer.step(x[0])[0], expected[0])
+    layer.batch_first = True
+    same(layer(x.transpose(0, 1))[0], expected.transpose(0, 1))
+
+
+def test_masks_that_are_passed_are_used_in_eval_mode_too() -> None:
+    layer = home.Layer(RECIPE, INPUTS, UNITS, dtype=torch.float64)
+    x = torch.randn(STEPS, ROWS, INPUTS, dtype=torch.float64)
+    masks = drawn(training=True)
+    trained, _ = layer(x, inputs=masks)
+    same(layer.eval()(x, inputs=masks)[0], trained)
+    assert not torch.equal(layer(x)[0], trained)
+
+
+def test_a_mask_that_is_missing_in_training_is_an_error_that_says_how_to_make_it() -> None:
+    layer = home.Layer(RECIPE, INPUTS, UNITS)
+    x = torch.randn(STEPS, ROWS, INPUTS)
+    with pytest.raises(ValueError, match="inputs: the mask 'dropout_h' is missing; with masks = ") as told:
+        layer(x)
+    assert f"symrnn.masks(cell, steps, rows, hidden={UNITS})" in str(told.value)
+    assert "in eval mode needs none" in str(told.value)
+    function = home.functional(layer.cell)
+    params = {name.removesuffix("_l0"): each for name, each in layer.named_parameters()}
+    with pytest.raises(ValueError, match=r"steps, rows, hidden=…\)"):
+        function(x, params)
+
+
+def test_layers_with_other_rates_share_kernels_and_have_expectations_of_their_own() -> None:
+    first, second = (home.Layer(f"rnn+zoneout:{rate}", INPUTS, UNITS).eval() for rate in (0.5, 0.0))
+    second.load_state_dict(first.state_dict())
+    x, plain = torch.randn(STEPS, ROWS, INPUTS), home.Layer("rnn", INPUTS, UNITS)
+    plain.load_state_dict(first.state_dict())
+    torch.testing.assert_close(second(x)[0], plain(x)[0])
+    assert not torch.allclose(first(x)[0], plain(x)[0])
+
+
+def others(recipe: str) -> dict[str, int]:
+    return {"l2_hidden": 3} if "stack" in recipe else {}
+
+
+def same(found: Any, expected: Any) -> None:
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
