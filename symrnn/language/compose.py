@@ -15,6 +15,7 @@ from typing import Any
 from symrnn.language.axes import has_axes, size_of
 from symrnn.language.decimals import Number, decimal
 from symrnn.language.definitions import read_definitions
+from symrnn.language.determined import check_determined
 from symrnn.language.expansion import expand
 from symrnn.language.finite import check_finite
 from symrnn.language.following import following
@@ -132,6 +133,7 @@ class _Composer:
         domain = tables.domains(self._declarations.domain)
         fixed = tables.fixed(self._declarations.fixed)
         variables = self._variables(sizes, fixed)
+        check_determined(self._assignments, variables, self._origin)
         taken = [variable.name for variable in variables]
         preparation = matrix_form(equations, sizes.shapes, sizes.oriented, self._preparing, taken, fixed)
         others = tuple(name for name in returned if name not in self._states)
