@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from symrnn.language.axes import shape_axes
+from symrnn.language.axis_faults import as_entry
 from symrnn.language.origin import Origin
 from symrnn.language.parser import Assignment
 from symrnn.language.system import ONE, Role, Variable
@@ -53,7 +54,8 @@ def _remedy(read: Mapping[str, Sequence[str]], wanted: Sequence[str], missing: S
     """What to write: the entry of a vector parameter that the equation reads, or that one is to stand there."""
     for name, axes in read.items():
         if {*axes} <= {ONE, *wanted}:
-            entry = ", ".join(f'"{axis}"' for axis in wanted if axis in axes or axis in missing)
-            listed = f"[{entry}]" if "," in entry else entry
-            return f"declare {_it(missing)} for a parameter that this equation reads, as in `{name} = {listed}` under [sizes]"
-    return f"let this equation read a parameter or an input that has {_it(missing)}, or declare another size under [sizes]"
+            entry = as_entry(axis for axis in wanted if axis in axes or axis in missing)
+            return f"declare {_it(missing)} for a parameter that this equation reads, as in `{name} = {entry}` under [sizes]"
+    return (
+        f"let this equation read a parameter or an input that has {_it(missing)}, or declare another size under [sizes]"
+    )

@@ -97,7 +97,75 @@ NO_ARRAY = (
 )
 
 
-@pytest.mark.parametrize("wrong", NO_ARRAY, ids=lambda wrong: wrong.label)
+S: dict[str, SizeEntry] = {"S": ["head", "key"], "K": ["head", "key", "input"]}
+MEMORY = "q = {} @ S\nS' = tanh(S + K @ x)\ny = sum(q)"
+
+ACTING = (
+    Misfit(
+        "a matrix on the wrong side",
+        MEMORY.format("W"),
+        (1, 5),
+        (
+            "`S` has the axes head, key",
+            "its other side has the last axis, `key`: write `W.T @ S`, which keeps the other axes",
+        ),
+        {**S, "W": ["key", "value"]},
+        "y",
+    ),
+    Misfit(
+        "a transpose on the wrong side",
+        MEMORY.format("W.T"),
+        (1, 5),
+        ("its other side has the last axis, `key`: write `W @ S`, which keeps the other axes",),
+        {**S, "W": ["value", "key"]},
+        "y",
+    ),
+    Misfit(
+        "neither side",
+        MEMORY.format("W"),
+        (1, 5),
+        ('or declare `W = ["value", "key"]`: its rows take the place of `key`',),
+        {**S, "W": ["value", "rank"]},
+        "y",
+    ),
+    Misfit(
+        "rows that the value keeps",
+        MEMORY.format("W"),
+        (1, 5),
+        (
+            'write the sum out, `p = W * S` and `sum(p, key)`, and declare `p = ["head", "key"]` under [sizes]',
+            'or, for one matrix on `key`, which keeps `head`, name its rows anew: `W = ["rows", "key"]`',
+        ),
+        {**S, "W": ["head", "key"]},
+        "y",
+    ),
+    Misfit(
+        "no declaration",
+        MEMORY.format("W"),
+        (1, 5),
+        ('as in `W = ["rows", "key"]`: `rows` takes the place of `key`, and the other axes stay',),
+        S,
+        "y",
+    ),
+    Misfit(
+        "a transpose without a declaration",
+        MEMORY.format("W.T"),
+        (1, 5),
+        ('as in `W = ["key", "columns"]`: `columns` takes the place of `key`, and the other axes stay',),
+        S,
+        "y",
+    ),
+    Misfit(
+        "no declaration, and an input of several axes",
+        "h' = V @ x",
+        (1, 6),
+        ('as in `V = ["rows", "key"]`',),
+        {"x": ["head", "key"]},
+    ),
+)
+
+
+@pytest.mark.parametrize("wrong", [*NO_ARRAY, *ACTING], ids=lambda wrong: wrong.label)
 def test_the_error_names_place_cause_and_remedy(wrong: Misfit) -> None:
     with pytest.raises(CellError) as raised:
         Cell.from_equations(wrong.text, sizes=wrong.sizes, output=wrong.output)
@@ -120,3 +188,18 @@ def test_the_error_names_place_cause_and_remedy(wrong: Misfit) -> None:
 def test_an_array_that_has_the_axis_is_enough(text: str, sizes: dict[str, SizeEntry]) -> None:
     """A parameter, a state, or the input."""
     Cell.from_equations(text, sizes=sizes, output="y")
+
+
+@pytest.mark.parametrize(
+    ("form", "sizes"),
+    [
+        ("W.T @ S", {"W": ["key", "value"]}),
+        ("W @ S", {"W": ["value", "key"]}),
+        ("W @ S", {"W": ["rows", "key"]}),
+        ("W.T @ S", {"W": ["key", "columns"]}),
+        ("sum(p, key)", {"W": ["head", "key"], "p": ["head", "key"]}),
+    ],
+)
+def test_what_the_errors_say_to_write_is_a_cell(form: str, sizes: dict[str, SizeEntry]) -> None:
+    text = MEMORY.replace("{} @ S", form)
+    Cell.from_equations(f"p = W * S\n{text}" if "p" in sizes else text, sizes={**S, **sizes}, output="y")
