@@ -64,6 +64,15 @@ class Derivation:
     notation: Notation = field(repr=False)
     preparation: Preparation = NO_PREPARATION
 
+    def __repr__(self) -> str:
+        """One line, which no code reads: the cell, and how many equations the adjoint and values the tape have.
+
+        >>> from symrnn.language.cell import Cell
+        >>> derive(Cell.from_equations("h' = tanh(W @ x + U @ h + b)", name="elman"))
+        <Derivation name='elman' digest='6a470360' adjoint=6 tape=3>
+        """
+        return f"<Derivation {self.cell.brief} adjoint={len(self.adjoint.equations)} tape={len(self.tape)}>"
+
     def jacobian(self, output: str, given: str) -> Jacobian:
         """∂output/∂given over one step.
 

@@ -8,7 +8,6 @@ import pytest
 
 import symrnn
 from symrnn.emit.inline import picked
-from symrnn.emit.provenance import source_digest
 from symrnn.emit.surface import INITIALISERS_FILE
 from symrnn.errors import CellError
 from symrnn.language.cell import Cell
@@ -120,9 +119,9 @@ def test_wrong_arguments(tables: Any, message: str) -> None:
 
 
 def test_every_table_is_part_of_the_source() -> None:
-    plain = source_digest(made())
+    plain = made().digest
     others = [made(fixed=["U"]), made(fixed=["W"]), made(domain={"a": "unit"}), made(init={"a": "unit"})]
-    assert len({plain, *map(source_digest, others)}) == 5
+    assert len({plain, *(each.digest for each in others)}) == 5
 
 
 def test_every_initialiser_has_a_function() -> None:
