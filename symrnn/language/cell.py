@@ -200,6 +200,11 @@ class Cell(System):
         return tuple(parameter.name for parameter in self.parameters if not parameter.gradient)
 
     @property
+    def unset(self) -> tuple[str, ...]:
+        """The fixed parameters that have no entry under ``[init]``: what is meant to be given, and starts at random else."""
+        return tuple(name for name in self.fixed if name not in self.init)
+
+    @property
     def held_inputs(self) -> tuple[str, ...]:
         """The inputs that have no gradient."""
         return tuple(variable.name for variable in self.of_role(Role.INPUT) if not variable.gradient)
