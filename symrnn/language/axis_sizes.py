@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from symrnn.errors import CellError
 from symrnn.language.axes import acted_on, axes_of, has_axes, has_text, in_words, size_of, without
 from symrnn.language.axis_faults import ActionFaults, as_entry, free_name, in_order, kept_in_rows
+from symrnn.language.located import Assignment, Located
 from symrnn.language.matrix_sizes import Classes
 from symrnn.language.origin import Origin, shown
-from symrnn.language.parser import Assignment, Located
 from symrnn.language.reductions import REDUCTIONS
 from symrnn.language.system import HIDDEN, INPUT, ONE
 from symrnn.language.text import to_text

@@ -20,13 +20,14 @@ from symrnn.language.expansion import expand
 from symrnn.language.finite import check_finite
 from symrnn.language.following import following
 from symrnn.language.given import described
+from symrnn.language.located import Assignment, Located, located
 from symrnn.language.matrices import Names, of_vectors
 from symrnn.language.matrix_form import matrix_form
 from symrnn.language.normalise import normalise
 from symrnn.language.origin import Origin, nearest, shown
 from symrnn.language.own import Entry, OwnFunction, own_functions
 from symrnn.language.parameters import ParameterTables, StartEntry
-from symrnn.language.parser import Assignment, Located, function_fault, located, parse
+from symrnn.language.parser import function_fault, parse
 from symrnn.language.prepared import MatrixKind, Preparing, check_values, name_matrices, preparing
 from symrnn.language.scanner import name_fault
 from symrnn.language.sizes import Shape, Sizes, infer

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from symrnn.language.axes import shape_axes
 from symrnn.language.axis_faults import as_entry
+from symrnn.language.located import Assignment
 from symrnn.language.origin import Origin
-from symrnn.language.parser import Assignment
 from symrnn.language.system import ONE, Role, Variable
 from symrnn.language.tree import names
 
