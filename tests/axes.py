@@ -18,7 +18,7 @@ import numpy as np
 
 import symrnn
 from symrnn.language.cell import Cell
-from symrnn.language.compose import InputEntry, SizeEntry
+from symrnn.language.size_tables import InputEntry, SizeEntry
 from symrnn.language.system import HIDDEN, INPUT
 
 Array = np.ndarray[Any, np.dtype[Any]]

@@ -8,7 +8,7 @@ from functools import cached_property
 from html import escape
 
 from symrnn.language.about import hold_about, read_departures
-from symrnn.language.compose import Composition, Declarations, InputEntry, SizeEntry, compose
+from symrnn.language.compose import Composition, Declarations, compose
 from symrnn.language.decimals import Number
 from symrnn.language.digest import digest
 from symrnn.language.given import hold_fixed, hold_types, read_source
@@ -19,6 +19,7 @@ from symrnn.language.origin import Origin
 from symrnn.language.own import Entry, OwnFunction
 from symrnn.language.parameters import StartEntry
 from symrnn.language.scanner import name_fault
+from symrnn.language.size_tables import InputEntry, SizeEntry
 from symrnn.language.system import HIDDEN, INPUT, Equation, Role, System, Variable
 from symrnn.language.transform.recipe import joined_name
 from symrnn.language.tree import PRIME, is_next

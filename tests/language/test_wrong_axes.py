@@ -8,7 +8,7 @@ import pytest
 
 from symrnn.errors import CellError
 from symrnn.language.cell import Cell
-from symrnn.language.compose import SizeEntry
+from symrnn.language.size_tables import SizeEntry
 
 STEP = "h' = tanh(W @ x + U @ h)\n"
 
