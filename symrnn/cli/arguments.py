@@ -317,6 +317,17 @@ def _add_flow(commands: Commands) -> None:
         metavar="NAME=N",
         help="another size of the cell (default: hidden)",
     )
+    _add_ranges(parser)
+    parser.add_argument("--seed", type=seed, default=0, help="seed of all random numbers (default: %(default)s)")
+    parser.add_argument("--spectra", action="store_true", help="compute every singular value, for --json")
+    parser.add_argument("--clip-norm", type=above_zero, metavar="L", help="show what clipping by global norm does")
+    parser.add_argument("--clip-value", type=above_zero, metavar="L", help="show what clipping by value does")
+    parser.add_argument("--plot", metavar="FILE", help="write a figure: .svg, .png or .pdf (needs matplotlib)")
+    _add_json(parser)
+
+
+def _add_ranges(parser: argparse.ArgumentParser) -> None:
+    """What the runs of `flow` start from."""
     parser.add_argument(
         "--recurrent-scale",
         dest="scales",
@@ -343,12 +354,6 @@ def _add_flow(commands: Commands) -> None:
         metavar="S",
         help="standard deviation of the inputs, which are normal (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=seed, default=0, help="seed of all random numbers (default: %(default)s)")
-    parser.add_argument("--spectra", action="store_true", help="compute every singular value, for --json")
-    parser.add_argument("--clip-norm", type=above_zero, metavar="L", help="show what clipping by global norm does")
-    parser.add_argument("--clip-value", type=above_zero, metavar="L", help="show what clipping by value does")
-    parser.add_argument("--plot", metavar="FILE", help="write a figure: .svg, .png or .pdf (needs matplotlib)")
-    _add_json(parser)
 
 
 def _add_info(commands: Commands) -> None:
