@@ -15,7 +15,8 @@ from symrnn.derive.bptt import Recurrences, recurrences
 from symrnn.derive.document import document
 from symrnn.derive.graph import Graph, graph
 from symrnn.derive.jacobian import BlockJacobian, Jacobian, Slopes, jacobian, slopes_of
-from symrnn.derive.lecture import Material, Section, lecture, section_html
+from symrnn.derive.lecture import Material, lecture
+from symrnn.derive.lecture_section import Section, section_html
 from symrnn.derive.notation import notation_of
 from symrnn.derive.preparation import NO_PREPARATION, Preparation, preparation_of
 from symrnn.derive.sections import (
