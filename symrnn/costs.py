@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-from symrnn.derive.lecture import Block, Display, Prose, Section, Table
+from symrnn.derive.lecture_section import Block, Display, Prose, Section, Table
 from symrnn.language.system import HIDDEN, INPUT
 from symrnn.language.typeset.expressions import Notation
 from symrnn.language.typeset.lines import Line

@@ -25,7 +25,7 @@ from types import ModuleType
 from symrnn.costs import cost_section
 from symrnn.derive.derivation import Derivation, derive
 from symrnn.derive.document import document
-from symrnn.derive.lecture import Section
+from symrnn.derive.lecture_section import Section
 from symrnn.emit.fixed import fixed_sizes
 from symrnn.emit.manifest import outdated, write
 from symrnn.emit.request import DTYPE, Request

@@ -21,7 +21,8 @@ from symrnn.flow.sweep import Setup, sweep
 from symrnn.language.system import HIDDEN, INPUT, Role
 from symrnn.plan.vocabulary import Extent
 from symrnn.targets.c.toolchain import find_compiler
-from tests.axes import EVERY, OWN, PUBLISHED, Along, Array
+from tests.axes import Along, Array
+from tests.axes_cells import EVERY, OWN, PUBLISHED
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
 

@@ -6,7 +6,7 @@ import pytest
 
 import symrnn
 from symrnn.costs import cost_section, latex
-from symrnn.derive.lecture import Display, Prose, Section, Table
+from symrnn.derive.lecture_section import Display, Prose, Section, Table
 from symrnn.plan.size import Count
 
 INPUT, HIDDEN = Count.size("input"), Count.size("hidden")

@@ -296,48 +296,24 @@ class _InterpretedStep:
                 return self._value(value)
             case Call(function, arguments):
                 return self._each(FUNCTIONS[function], *(self._value(argument) for argument in arguments))
-            case MatVec(matrix, transposed, operand, of, shape) if shape:
-                numbers, wide = self._vectors[matrix], self._sizes[shape[1]]
-                table = [numbers[start : start + wide] for start in range(0, len(numbers), wide)]
-                rows = [list(column) for column in zip(*table, strict=True)] if transposed else table
-                given, inner = self._value(operand), len(rows[0])
-                apart = [given[start : start + inner] for start in range(0, len(given), inner)]
-                kept = axes_of(of)[: -len(axes_of(shape[0 if transposed else 1]))]
-                placed = list(zip(self._places(shape[1 if transposed else 0]), rows, strict=True))
-                return [  # of the rows that a unit of an axis has to itself, those of the unit at hand
-                    math.fsum(a * b for a, b in zip(row, part, strict=True))
-                    for at, part in zip(self._places(size_of(kept)), apart, strict=True)
-                    for mine, row in placed
-                    if all(at.get(axis, place) == place for axis, place in mine.items())
-                ]
+            case MatVec(_, _, operand, _, shape) if shape:
+                return self._acted(node, self._value(operand))
             case MatVec(matrix, transposed, operand):
                 rows, vector = self._rows[matrix, transposed], self._value(operand)
                 return [math.fsum(a * b for a, b in zip(row, vector, strict=True)) for row in rows]
             case Reduce(kind, operand, axis, of) if of:
-                groups: dict[tuple[int, ...], Vector] = {}
-                for place, number in zip(self._places(of), self._value(operand), strict=True):
-                    key = tuple(index for name, index in place.items() if name != axis)
-                    groups.setdefault(key, []).append(number)
-                return [REDUCTIONS[kind](group) for group in groups.values()]
+                groups = self._groups(axis, of, self._value(operand))
+                return [REDUCTIONS[kind]([number for _, number in group]) for group in groups]
             case Broadcast(operand, of, size):
-                vector = self._value(operand)
-                if len(vector) == 1:
-                    return vector
-                known = dict(zip((tuple(place.items()) for place in self._places(of)), vector, strict=True))
-                own = axes_of(of)
-                return [known[tuple((name, place[name]) for name in own)] for place in self._places(size)]
+                return self._repeated(self._value(operand), of, size)
             case Reduce(kind, operand):
                 vector = self._value(operand)
                 return [REDUCTIONS[kind](vector)]
             case VectorCall(kind, operand, axis, of) if of:
-                parts: dict[tuple[int, ...], list[tuple[int, float]]] = {}
-                for at, (place, number) in enumerate(zip(self._places(of), self._value(operand), strict=True)):
-                    key = tuple(index for name, index in place.items() if name != axis)
-                    parts.setdefault(key, []).append((at, number))
                 found: dict[int, float] = {}
-                for part in parts.values():
-                    values = VECTORS[kind]([number for _, number in part])
-                    found |= {at: value for (at, _), value in zip(part, values, strict=True)}
+                for group in self._groups(axis, of, self._value(operand)):
+                    values = VECTORS[kind]([number for _, number in group])
+                    found |= {at: value for (at, _), value in zip(group, values, strict=True)}
                 return [found[at] for at in range(len(found))]
             case VectorCall(kind, operand):
                 return VECTORS[kind](self._value(operand))
@@ -345,6 +321,39 @@ class _InterpretedStep:
                 raise CheckError(
                     f"the interpreter has no case for {type(node).__name__}, which no cell file can contain"
                 )
+
+    def _acted(self, form: MatVec, given: Vector) -> Vector:
+        """A matrix times the last axis of ``given``, which has several."""
+        of, shape, transposed = form.of, form.shape, form.transposed
+        numbers, wide = self._vectors[form.matrix], self._sizes[shape[1]]
+        table = [numbers[start : start + wide] for start in range(0, len(numbers), wide)]
+        rows = [list(column) for column in zip(*table, strict=True)] if transposed else table
+        inner = len(rows[0])
+        apart = [given[start : start + inner] for start in range(0, len(given), inner)]
+        kept = axes_of(of)[: -len(axes_of(shape[0 if transposed else 1]))]
+        placed = list(zip(self._places(shape[1 if transposed else 0]), rows, strict=True))
+        return [  # of the rows that a unit of an axis has to itself, those of the unit at hand
+            math.fsum(a * b for a, b in zip(row, part, strict=True))
+            for at, part in zip(self._places(size_of(kept)), apart, strict=True)
+            for mine, row in placed
+            if all(at.get(axis, place) == place for axis, place in mine.items())
+        ]
+
+    def _groups(self, axis: str, of: str, vector: Vector) -> list[list[tuple[int, float]]]:
+        """The numbers of a value of size ``of`` that differ in their place along ``axis`` alone, with their places in it."""
+        groups: dict[tuple[int, ...], list[tuple[int, float]]] = {}
+        for at, (place, number) in enumerate(zip(self._places(of), vector, strict=True)):
+            key = tuple(index for name, index in place.items() if name != axis)
+            groups.setdefault(key, []).append((at, number))
+        return list(groups.values())
+
+    def _repeated(self, vector: Vector, of: str, size: str) -> Vector:
+        """A value of size ``of`` along the axes of ``size`` that it lacks."""
+        if len(vector) == 1:
+            return vector
+        known = dict(zip((tuple(place.items()) for place in self._places(of)), vector, strict=True))
+        own = axes_of(of)
+        return [known[tuple((name, place[name]) for name in own)] for place in self._places(size)]
 
     def _places(self, size: str) -> Iterator[dict[str, int]]:
         """The index along each axis of every number of a value of ``size``, in order."""

@@ -319,6 +319,17 @@ def _add_flow(commands: Commands) -> None:
         help="another size of the cell (default: that of --hidden; for named axes of a value with two axes its square root, "
         "with three its cube root, rounded down: 8 and 4 if --hidden is 64)",
     )
+    _add_ranges(parser)
+    parser.add_argument("--seed", type=seed, default=0, help="seed of all random numbers (default: %(default)s)")
+    parser.add_argument("--spectra", action="store_true", help="compute every singular value, for --json")
+    parser.add_argument("--clip-norm", type=above_zero, metavar="L", help="show what clipping by global norm does")
+    parser.add_argument("--clip-value", type=above_zero, metavar="L", help="show what clipping by value does")
+    parser.add_argument("--plot", metavar="FILE", help="write a figure: .svg, .png or .pdf (needs matplotlib)")
+    _add_json(parser)
+
+
+def _add_ranges(parser: argparse.ArgumentParser) -> None:
+    """What the runs of `flow` start from."""
     parser.add_argument(
         "--recurrent-scale",
         dest="scales",
@@ -346,12 +357,6 @@ def _add_flow(commands: Commands) -> None:
         metavar="S",
         help="standard deviation of the inputs, which are normal (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=seed, default=0, help="seed of all random numbers (default: %(default)s)")
-    parser.add_argument("--spectra", action="store_true", help="compute every singular value, for --json")
-    parser.add_argument("--clip-norm", type=above_zero, metavar="L", help="show what clipping by global norm does")
-    parser.add_argument("--clip-value", type=above_zero, metavar="L", help="show what clipping by value does")
-    parser.add_argument("--plot", metavar="FILE", help="write a figure: .svg, .png or .pdf (needs matplotlib)")
-    _add_json(parser)
 
 
 def _add_info(commands: Commands) -> None:

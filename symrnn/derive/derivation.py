@@ -15,7 +15,8 @@ from symrnn.derive.bptt import Recurrences, recurrences
 from symrnn.derive.document import document
 from symrnn.derive.graph import Graph, graph
 from symrnn.derive.jacobian import BlockJacobian, Jacobian, Slopes, jacobian, slopes_of
-from symrnn.derive.lecture import Material, Section, lecture, section_html
+from symrnn.derive.lecture import Material, lecture
+from symrnn.derive.lecture_section import Section, section_html
 from symrnn.derive.notation import notation_of
 from symrnn.derive.preparation import NO_PREPARATION, Preparation, preparation_of
 from symrnn.derive.sections import (
@@ -63,6 +64,15 @@ class Derivation:
     tape: tuple[str, ...]
     notation: Notation = field(repr=False)
     preparation: Preparation = NO_PREPARATION
+
+    def __repr__(self) -> str:
+        """One line, which no code reads: the cell, and how many equations the adjoint and values the tape have.
+
+        >>> from symrnn.language.cell import Cell
+        >>> derive(Cell.from_equations("h' = tanh(W @ x + U @ h + b)", name="elman"))
+        <Derivation name='elman' digest='6a470360' adjoint=6 tape=3>
+        """
+        return f"<Derivation {self.cell.brief} adjoint={len(self.adjoint.equations)} tape={len(self.tape)}>"
 
     def jacobian(self, output: str, given: str) -> Jacobian:
         """∂output/∂given over one step.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from symrnn.derive.lecture import Block, Display, Prose, Section, Table
+from symrnn.derive.lecture_section import Block, Display, Prose, Section, Table
 from symrnn.language.cell import Cell
 from symrnn.language.typeset.lines import align, width
 

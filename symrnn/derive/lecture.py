@@ -14,6 +14,7 @@ from fractions import Fraction
 from symrnn.derive.bptt import Recurrences, arrow
 from symrnn.derive.factors import to_latex
 from symrnn.derive.jacobian import BlockJacobian, Jacobian, Slopes
+from symrnn.derive.lecture_section import Block, Display, Prose, Section, Table
 from symrnn.derive.notation import arrivals
 from symrnn.derive.preparation import NO_PREPARATION, Preparation
 from symrnn.derive.sections import (
@@ -35,56 +36,11 @@ from symrnn.language.typeset.as_written import written_rows
 from symrnn.language.typeset.expressions import Notation
 from symrnn.language.typeset.latex import number_latex
 from symrnn.language.typeset.lines import TEXT_WIDTH, Line, width
-from symrnn.language.typeset.mathml import prose, rows_html
 from symrnn.language.typeset.symbols import size_latex, spell
 from symrnn.language.vectors import VECTORS
 
-
-@dataclass(frozen=True)
-class Prose:
-    """A paragraph: LaTeX text with formulas between dollar signs. ``leads`` says that a display belongs to it."""
-
-    text: str
-    leads: bool = False
-
-
-@dataclass(frozen=True)
-class Display:
-    """Formulas below each other."""
-
-    rows: tuple[Line, ...]
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of LaTeX text; ``wide`` marks the columns that hold sentences."""
-
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    wide: tuple[int, ...] = ()
-
-
-Block = Prose | Display | Table
-
 _INLINE = TEXT_WIDTH / 5
 """The widest formula that stands within a sentence: LaTeX hardly breaks it there."""
-
-
-@dataclass(frozen=True)
-class Section:
-    """A section of the lecture.
-
-    Attributes:
-        key: a word that names it, the same for every cell.
-        title: LaTeX text.
-        blocks: what it says and shows.
-        appendix: whether it stands after the lecture, without a number.
-    """
-
-    key: str
-    title: str
-    blocks: tuple[Block, ...]
-    appendix: bool = False
 
 
 @dataclass(frozen=True)
@@ -137,21 +93,6 @@ def lecture(material: Material) -> tuple[Section, ...]:
         title = "Appendix: the Jacobians by the parameters"
         sections.append(Section("parameters", title, tuple(_parameters(material)), appendix=True))
     return tuple(sections)
-
-
-def section_html(section: Section) -> str:
-    """A section for a notebook: its prose and formulas as HTML and MathML."""
-    parts = [f"<h4>{prose(section.title)}</h4>"]
-    for block in section.blocks:
-        match block:
-            case Prose(text):
-                parts.append(f"<p>{prose(text)}</p>")
-            case Display(rows):
-                parts.append(rows_html((row.left, row.right, row.tag or row.origin, row.relation) for row in rows))
-            case Table(head, rows):
-                lines = "".join(f"<tr>{''.join(f'<td>{prose(cell)}</td>' for cell in row)}</tr>" for row in rows)
-                parts.append(f"<table><tr>{''.join(f'<th>{prose(name)}</th>' for name in head)}</tr>{lines}</table>")
-    return "".join(parts)
 
 
 def _forward(material: Material) -> Iterator[Block]:

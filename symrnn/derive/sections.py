@@ -147,6 +147,8 @@ def facts(cell: Cell, parameter: Variable) -> Iterator[str]:
     """What the tables of a cell file say of a parameter."""
     if not parameter.gradient:
         yield "fixed, without gradient"
+    if parameter.name in cell.unset:
+        yield "starts at random, without an entry under [init]: give its numbers"
     if parameter.name in cell.domain:
         yield f"{cell.domain[parameter.name]}, {DOMAINS[cell.domain[parameter.name]].text}"
     if parameter.name in cell.init:

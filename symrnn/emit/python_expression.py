@@ -90,7 +90,7 @@ class PythonPrinter(Fold[str], refuses=(MatVec, Outer, *MATRICES)):
 
     def _of_binary(self, node: Binary) -> str:
         level = strength(node)
-        return f"{self._wrapped(node.left, level)} {node.op} {self._wrapped(node.right, level + (node.op in '-/'))}"
+        return f"{self._wrapped(node.left, level)} {node.op} {self._wrapped(node.right, level + 1)}"
 
     def _of_power(self, node: Power) -> str:
         if node.exponent == 2:

@@ -6,11 +6,12 @@ Reads a `Program`; returns a `Surface`, lines that `templates/python/cell.py.jin
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from symrnn.emit.inline import picked
-from symrnn.emit.python_text import call, collection, quoted
+from symrnn.emit.python_text import WIDTH, call, collection, quoted
 from symrnn.emit.request import Request
 from symrnn.language.axes import plain
 from symrnn.language.cell import Cell
@@ -42,6 +43,7 @@ class Surface:
         shapes: the head of `param_shapes`.
         checked: the line in it that returns.
         initial: the head of `init_params`.
+        unset: lines for its docstring: the fixed parameters that start at random; mostly none.
         given: the line in it that returns.
     """
 
@@ -55,6 +57,7 @@ class Surface:
     shapes: tuple[str, ...]
     checked: tuple[str, ...]
     initial: tuple[str, ...]
+    unset: tuple[str, ...]
     given: tuple[str, ...]
 
 
@@ -96,8 +99,18 @@ def surface(
         shapes=tuple(call("def param_shapes(", arguments, ") -> dict[str, tuple[int, ...]]:")),
         checked=tuple(call("return _shapes_of(", [f"_check_sizes({checked})"], ")", 1)),
         initial=tuple(call("def init_params(", [*arguments, *others], f") -> dict[str, {array}]:")),
+        unset=tuple(_unset(cell)),
         given=tuple(call("return _initial(", initial, ")", 1)),
     )
+
+
+def _unset(cell: Cell) -> list[str]:
+    if not cell.unset:
+        return []
+    told = (
+        f"Fixed parameters without an entry under [init] are random too: {', '.join(cell.unset)}. Give their numbers."
+    )
+    return textwrap.wrap(told, WIDTH - 4, break_on_hyphens=False)
 
 
 def _constants(program: Program, request: Request) -> tuple[str, ...]:

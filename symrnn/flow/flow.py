@@ -99,11 +99,9 @@ def flow(
             a mapping by name; by default the loss reads the first of them.
         inputs: the inputs beside ``x`` by name, ``(T, B, size)``.
         dstate: the gradient of the loss by the final states, ``(B, size)`` each; zeros by default.
-        distances: from 0 to T, at which products of step Jacobians are evaluated; by default about evenly spaced in their
-            logarithm.
+        distances: from 0 to T, of products of step Jacobians; by default about evenly spaced in their logarithm.
         exponents: how many Lyapunov exponents; at most as many as there are units.
-        spectra: whether to compute every singular value, of steps and of products: the time grows with the cube of the
-            units.
+        spectra: whether to compute every singular value, of steps and products: the time grows with the cube of the units.
         seed: for the direction of ``dy`` and the start of iterations.
 
     Raises:
@@ -114,7 +112,6 @@ def flow(
     paths = step_paths(derivation, trajectory)
     given, dys = _given(derivation, paths, dy, dstate, seed)
     gradient = backward(paths, given)
-    blocks = paths.blocks
     looked = _distances(distances, trajectory.steps)
     bounds = bounds_of(paths)
     return Flow(
@@ -123,7 +120,7 @@ def flow(
         steps=trajectory.steps,
         batch=trajectory.batch,
         log_gradient=gradient.log,
-        log_gradients={name: gradient.log + normalised(gradient.unit[..., at])[1] for name, at in blocks.items()},
+        log_gradients={name: gradient.log + normalised(gradient.unit[..., at])[1] for name, at in paths.blocks.items()},
         paths=_shares(paths, by_path(paths, gradient)),
         gradients=by_parameter(derivation, paths, gradient, dys),
         log_sigma=largest_of_steps(paths, seed),

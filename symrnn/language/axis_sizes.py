@@ -13,13 +13,14 @@ from dataclasses import dataclass
 
 from symrnn.errors import CellError
 from symrnn.language.axes import acted_on, axes_of, has_axes, has_text, in_words, size_of, without
+from symrnn.language.axis_faults import ActionFaults, as_entry, free_name, in_order, kept_in_rows
+from symrnn.language.located import Assignment, Located
 from symrnn.language.matrix_sizes import Classes
 from symrnn.language.origin import Origin, shown
-from symrnn.language.parser import Assignment, Located
 from symrnn.language.reductions import REDUCTIONS
 from symrnn.language.system import HIDDEN, INPUT, ONE
 from symrnn.language.text import to_text
-from symrnn.language.tree import PRIME, Binary, Broadcast, Expression, MatVec, Name, Reduce, VectorCall, names, rebuild
+from symrnn.language.tree import PRIME, Broadcast, Expression, MatVec, Name, Reduce, VectorCall, names, rebuild
 from symrnn.language.vectors import VECTORS
 
 
@@ -54,11 +55,12 @@ class AxisSizes:
         prepared: Collection[str] = (),
     ) -> None:
         self._classes, self._declared, self._origin, self._tied = classes, declared, origin, tied
-        self._inputs, self._prepared = inputs, prepared
+        self._inputs = inputs
         self._found = any(has_axes(size) for shape in declared.values() for size in shape)
         self._known: dict[str, int] = {}
         self._open: list[str] = []
         self._target = ""
+        self._actions = ActionFaults(declared, prepared, classes.vectors)
         self._waiting: list[_Waiting] = []
         self._applied: list[tuple[Located, int]] = []
         self._acted: list[tuple[Located, int, int, int, str]] = []
@@ -139,12 +141,12 @@ class AxisSizes:
         axes = dict.fromkeys(axis for size in sizes for axis in axes_of(size))
         declared = (size for shape in self._declared.values() for size in shape)
         order = next((size for size in declared if set(axes) <= set(axes_of(size))), size_of(axes))
-        entry = _entry(axis for axis in axes_of(order) if axis in axes)
+        entry = as_entry(axis for axis in axes_of(order) if axis in axes)
         found = " and ".join(
             f"`{shown(to_text(each.node), 30)}` {has_text(size)}"
             for each, size in zip((beside, at), sizes, strict=True)
         )
-        name = self._free_name()
+        name = free_name(self._classes.vectors)
         alone = f"name their combination in an equation of its own, `{name} = {shown(to_text(whole.node), 40)}`, and declare "
         if self._target in self._declared:
             remedy = f"{alone}`{name} = {entry}` under [sizes]"
@@ -154,22 +156,18 @@ class AxisSizes:
             )
         return self._origin.error(f"{found}, and no name here has all of these axes; {remedy}", at.place)
 
-    def _free_name(self) -> str:
-        """A name for a message to give to a value."""
-        return next(name for name in ("p", "q", "product", "product_2") if name not in self._classes.vectors)
-
     def _turned(self, at: Located, size: str, order: str) -> CellError:
         """The error of a value whose axes stand in another order than in what it meets."""
         wanted = [axis for axis in axes_of(order) if axis in axes_of(size)]
         table = "inputs" if isinstance(at.node, Name) and at.node.name in self._inputs else "sizes"
         match at.node:
             case Name(name):
-                remedy = f"`{name.removesuffix(PRIME)} = {_entry(wanted)}`"
+                remedy = f"`{name.removesuffix(PRIME)} = {as_entry(wanted)}`"
             case MatVec(matrix, False, _):
                 columns = self._declared.get(matrix, ("", "columns"))[1]
-                remedy = f"`{matrix} = {_entry([*wanted, columns])}`"
+                remedy = f"`{matrix} = {as_entry([*wanted, columns])}`"
             case _:
-                remedy = _entry(wanted)
+                remedy = as_entry(wanted)
         return self._origin.error(
             f"`{shown(to_text(at.node), 40)}` {has_text(size)}, and meets a value whose axes stand in another order, "
             f"{in_words(order)}; declare them in one order under [{table}], here {remedy}",
@@ -233,73 +231,14 @@ class AxisSizes:
         if not has_axes(size) or (at.node.transposed and size == of_columns):
             self._applied.append((at, inner))
             return None
-        if fault := self._no_action(at.node, size, of_rows, of_columns):
+        if fault := self._actions.fault(at.node, size, of_rows, of_columns):
             raise self._origin.error(fault, at.place)
         self.acting[at.node.matrix] = None
         found = acted_on(size, (of_rows, of_columns), transposed=False)
-        if apart := self._apart_in(size, of_rows, of_columns):
+        if apart := kept_in_rows(size, of_rows, of_columns):
             self._apart[at.node.matrix] = max(self._apart.get(at.node.matrix, []), apart, key=len)
         self._acted.append((at, inner, rows, columns, found))
         return self.labelled(found)
-
-    @staticmethod
-    def _apart_in(size: str, rows: str, columns: str) -> list[str]:
-        """The axes that a value of ``size`` keeps and the rows of a matrix have too: those with a matrix for each unit."""
-        kept = axes_of(size)[: -len(axes_of(columns))]
-        return [axis for axis in axes_of(rows) if axis in kept]
-
-    def _no_action(self, form: MatVec, size: str, rows: str, columns: str) -> str:
-        """Why a matrix of ``rows`` and ``columns`` does not act on the last axis of a value of ``size``; empty if it does."""
-        matrix, operand = form.matrix, shown(to_text(form.operand), 40)
-        name = f"{matrix}{'.T' * form.transposed}"
-        told = f"`{name} @` acts on the last axis of what has several, and `{operand}` {has_text(size)}"
-        axes, ends, others = axes_of(size), axes_of(columns), axes_of(rows)
-        if matrix not in self._declared:
-            pair = [axes[-1], "columns"] if form.transposed else ["rows", axes[-1]]
-            return (
-                f"{told}; declare the rows and columns of `{matrix}` under [sizes], as in `{matrix} = {_entry(pair)}`"
-            )
-        if matrix in self._prepared or ONE in (rows, columns):
-            why = (
-                "is prepared from parameters, or in their equations"
-                if matrix in self._prepared
-                else "has an axis of size 1"
-            )
-            return f"{told}; `{matrix}` {why}; {self._written_out(form, size)}"
-        if not set(ends) <= set(axes):
-            return f"{told}; `{name}` takes a value {described_as(columns)}; use another matrix"
-        apart = self._apart_in(size, rows, columns)
-        fits = not apart or (not form.transposed and len(apart) < len(others))
-        if axes[len(axes) - len(ends) :] != ends or not fits:
-            has = f"{told}; `{name}` has the axes {in_words(size_of([*others, *ends]))}"
-            if not set(others) & set(ends):
-                return f"{has}; {self._written_out(form, size)}"
-            order = _entry([*(axis for axis in axes if axis not in ends), *ends])
-            of = operand if operand.isidentifier() else "its name"
-            return f"{has}; declare the value with {' and '.join(f'`{axis}`' for axis in ends)} last, as in `{of} = {order}`"
-        if not in_order(rows, acted_on(size, (rows, columns), transposed=False)):
-            new = [axis for axis in others if axis not in apart]
-            first = [axis for axis in axes if axis in apart]
-            return (
-                f"{told}; `{matrix}` has a matrix for each unit of {' and '.join(f'`{axis}`' for axis in first)}: declare "
-                f"{'these axes' if len(first) > 1 else 'this axis'} first, as in `{matrix} = {_entry([*first, *new, *ends])}`"
-            )
-        return ""
-
-    def _written_out(self, form: MatVec, size: str) -> str:
-        """The remedy that works but for square matrices: the sum of products of a matrix and a value of ``size``."""
-        matrix = form.matrix
-        rows, columns = (axes_of(each) for each in self._declared.get(matrix, ("rows", axes_of(size)[-1])))
-        if set(rows) & set(columns):  # as a value it would have an axis twice
-            return "use another matrix"
-        inner = [axis for axis in (rows if form.transposed else columns) if axis in axes_of(size)] or axes_of(size)[-1:]
-        name = self._free_name()
-        text = f"{name} = {shown(to_text(Binary('*', Name(matrix), form.operand)), 40)}"
-        summed = name
-        for axis in inner:
-            summed = f"sum({summed}, {axis})"
-        entry = _entry(_joined_axes((*rows, *columns), axes_of(size)))
-        return f"write the sum out, `{text}` and `{summed}`, and declare `{name} = {entry}` under [sizes]"
 
     def assigned(self, mine: int, found: int, each: Assignment) -> bool:
         """Whether a right side of size ``found`` broadcasts to its target, of size ``mine``; False where they are to agree."""
@@ -309,7 +248,7 @@ class AxisSizes:
         if not right:
             self._waiting.append(_Waiting(found, target, each.expression))
         elif not set(axes_of(right)) <= set(axes_of(target)):
-            entry = f"{each.target.removesuffix(PRIME)} = {_entry(axes_of(right))}"
+            entry = f"{each.target.removesuffix(PRIME)} = {as_entry(axes_of(right))}"
             over = [axis for axis in axes_of(right) if axis not in axes_of(target)]
             raise self._origin.error(
                 f"`{each.target}` {has_text(target)}, but its right side {has_text(right)}; declare `{entry}` under [sizes], "
@@ -343,10 +282,10 @@ class AxisSizes:
             size = self._named(inner)
             if has_axes(size) and not at.node.transposed:
                 text = shown(to_text(at.node.operand), 40)
-                pair = _entry(["rows", axes_of(size)[-1]])
+                pair = as_entry(["rows", axes_of(size)[-1]])
                 raise self._origin.error(
                     f"`{at.node.matrix} @` meets `{text}` before its axes, {in_words(size)}, are known; declare "
-                    f"`{text if text.isidentifier() else 'its name'} = {_entry(axes_of(size))}` and "
+                    f"`{text if text.isidentifier() else 'its name'} = {as_entry(axes_of(size))}` and "
                     f"`{at.node.matrix} = {pair}` under [sizes]",
                     at.place,
                 )
@@ -354,7 +293,7 @@ class AxisSizes:
         for at, inner, rows, columns, found in self._acted:
             assert isinstance(at.node, MatVec)
             sizes = self._named(inner), self._named(rows), self._named(columns)
-            fault = self._no_action(at.node, *sizes)
+            fault = self._actions.fault(at.node, *sizes)
             if not fault and acted_on(sizes[0], sizes[1:], transposed=False) != self._merged(found):
                 fault = (
                     f"the equations make `input` and `hidden` one number, so `{shown(to_text(at.node), 40)}`, with the axes "
@@ -404,33 +343,6 @@ class AxisSizes:
 def merged(size: str) -> str:
     """A size where ``input`` and ``hidden`` are one number; one that nothing ties yet, which has no name, stays so."""
     return size and size_of(HIDDEN if axis == INPUT else axis for axis in axes_of(size))
-
-
-def in_order(size: str, other: str) -> bool:
-    """Whether the axes of ``size``, all of which ``other`` has, stand in the same order there."""
-    return axes_of(size) == tuple(axis for axis in axes_of(other) if axis in axes_of(size))
-
-
-def _joined_axes(first: Sequence[str], second: Sequence[str]) -> list[str]:
-    """The axes of both in an order that both have, where there is one."""
-    found = list(first)
-    for place, axis in enumerate(second):
-        if axis not in found:
-            before = [found.index(each) for each in second[:place] if each in found]
-            behind = [found.index(each) for each in second[place + 1 :] if each in found]
-            found.insert(max(before) + 1 if before else min(behind, default=len(found)), axis)
-    return found
-
-
-def _entry(axes: Iterable[str]) -> str:
-    """Axes as an entry of ``[sizes]``."""
-    found = [f'"{axis}"' for axis in axes]
-    return found[0] if len(found) == 1 else f"[{', '.join(found)}]"
-
-
-def described_as(size: str) -> str:
-    """A size in the words of messages, behind what has it."""
-    return f"with the axes {in_words(size)}" if has_axes(size) else f"of size {size}"
 
 
 def broadcast(

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field, replace
 from symrnn.errors import CellError
 from symrnn.language.definitions import Constants, Definition, Definitions
 from symrnn.language.indexed import is_indexed, numbered, split
+from symrnn.language.located import Located
 from symrnn.language.origin import Origin, Passage, Place, passage_of, shown, within
-from symrnn.language.parser import PREVIOUS, Located
+from symrnn.language.parser import PREVIOUS
 from symrnn.language.scanner import MAX_DEPTH, name_fault
 from symrnn.language.text import to_text
 from symrnn.language.tree import Call, Constant, Expression, MatVec, Name, Number, integer, rebuild

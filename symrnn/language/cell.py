@@ -8,8 +8,9 @@ from functools import cached_property
 from html import escape
 
 from symrnn.language.about import hold_about, read_departures
-from symrnn.language.compose import Composition, Declarations, InputEntry, SizeEntry, compose
+from symrnn.language.compose import Composition, Declarations, compose
 from symrnn.language.decimals import Number
+from symrnn.language.digest import digest
 from symrnn.language.given import hold_fixed, hold_types, read_source
 from symrnn.language.layouts import Layouts, read_layouts
 from symrnn.language.mask import Mask
@@ -18,6 +19,7 @@ from symrnn.language.origin import Origin
 from symrnn.language.own import Entry, OwnFunction
 from symrnn.language.parameters import StartEntry
 from symrnn.language.scanner import name_fault
+from symrnn.language.size_tables import InputEntry, SizeEntry
 from symrnn.language.system import HIDDEN, INPUT, Equation, Role, System, Variable
 from symrnn.language.transform.recipe import joined_name
 from symrnn.language.tree import PRIME, is_next
@@ -199,6 +201,11 @@ class Cell(System):
         return tuple(parameter.name for parameter in self.parameters if not parameter.gradient)
 
     @property
+    def unset(self) -> tuple[str, ...]:
+        """The fixed parameters that have no entry under ``[init]``: what is meant to be given, and starts at random else."""
+        return tuple(name for name in self.fixed if name not in self.init)
+
+    @property
     def held_inputs(self) -> tuple[str, ...]:
         """The inputs that have no gradient."""
         return tuple(variable.name for variable in self.of_role(Role.INPUT) if not variable.gradient)
@@ -258,6 +265,38 @@ class Cell(System):
     def states(self) -> tuple[str, ...]:
         """The states, without primes, in the order in which they are assigned."""
         return tuple(equation.target[:-1] for equation in self.equations if is_next(equation.target))
+
+    @cached_property
+    def digest(self) -> str:
+        """32 hexadecimal digits that change with the equations and with any table that kernels depend on.
+
+        >>> Cell.from_equations("h' = x").digest == Cell.from_equations("h' = 2 * x").digest
+        False
+        """
+        tables = [repr(sorted(table.items())) for table in (self.constants, self.init)]
+        tables += [repr(sorted(self.define.items()))] if self.define else []
+        tables += [f"{f.name} {f.value.node} {[each.node for each in f.derivatives]}" for f in self.functions.values()]
+        shapes = [f"{v.name} {v.shape}" for v in self.variables]
+        further = [f"domain {sorted(self.domain.items())!r}"] if self.domain else []
+        further += [f"fixed {self.fixed!r}"] if self.fixed else []
+        further += [f"held {self.held_inputs!r}"] if self.held_inputs else []
+        return digest(self.name, self.text, " ".join(self.returned), *tables, *shapes, *further)
+
+    @property
+    def brief(self) -> str:
+        """Its name and the first digits of its digest, which tell it from others; how a `repr` names it."""
+        return f"name={self.name!r} digest={self.digest[:8]!r}"
+
+    def __repr__(self) -> str:
+        """One line, which no code reads: the fields hold thousands of characters.
+
+        >>> Cell.from_equations("h' = tanh(W @ x + U @ h + b)", name="elman")
+        <Cell name='elman' digest='6a470360' states=('h',) sizes=('input', 'hidden') equations=1 parameters=3>
+        """
+        return (
+            f"<Cell {self.brief} states={self.states} sizes={self.sizes} equations={len(self.equations)} "
+            f"parameters={len(self.parameters)}>"
+        )
 
     @property
     def recipe_name(self) -> str:

@@ -10,33 +10,28 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Any
 
-from symrnn.language.axes import has_axes, size_of
 from symrnn.language.decimals import Number, decimal
 from symrnn.language.definitions import read_definitions
+from symrnn.language.determined import check_determined
 from symrnn.language.expansion import expand
 from symrnn.language.finite import check_finite
 from symrnn.language.following import following
-from symrnn.language.given import described
+from symrnn.language.located import Assignment, Located, located
 from symrnn.language.matrices import Names, of_vectors
 from symrnn.language.matrix_form import matrix_form
 from symrnn.language.normalise import normalise
 from symrnn.language.origin import Origin, nearest, shown
 from symrnn.language.own import Entry, OwnFunction, own_functions
 from symrnn.language.parameters import ParameterTables, StartEntry
-from symrnn.language.parser import Assignment, Located, function_fault, located, parse
+from symrnn.language.parser import function_fault, parse
 from symrnn.language.prepared import MatrixKind, Preparing, check_values, name_matrices, preparing
 from symrnn.language.scanner import name_fault
+from symrnn.language.size_tables import ARGUMENTS, InputEntry, SizeEntry, SizeTables, counts, held_inputs
 from symrnn.language.sizes import Shape, Sizes, infer
-from symrnn.language.system import HIDDEN, INPUT, ONE, Equation, Role, System, Variable
+from symrnn.language.system import INPUT, Equation, Role, System, Variable
 from symrnn.language.tree import PRIME, Call, MatVec, Name, constants, is_next, names, walk
 from symrnn.language.written import Authored, written
-
-SizeEntry = str | int | Sequence[str | int]
-
-InputEntry = SizeEntry | Mapping[str, Any]
-"""The size of an input, or several axes; or its ``size`` and whether it has a ``gradient``."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +106,7 @@ class _Composer:
         self._collect_targets()
         returned = self._read_returned()
         step = (*self._inputs, *self._states)
-        self._preparing = preparing(self._assignments, step, _counts(self._declarations.sizes))
+        self._preparing = preparing(self._assignments, step, counts(self._declarations.sizes))
         self._check_reads(returned)
         check_values(self._assignments, step, self._preparing, self._origin)
         self._check_returned(returned)
@@ -132,6 +127,7 @@ class _Composer:
         domain = tables.domains(self._declarations.domain)
         fixed = tables.fixed(self._declarations.fixed)
         variables = self._variables(sizes, fixed)
+        check_determined(self._assignments, variables, self._origin)
         taken = [variable.name for variable in variables]
         preparation = matrix_form(equations, sizes.shapes, sizes.oriented, self._preparing, taken, fixed)
         others = tuple(name for name in returned if name not in self._states)
@@ -147,8 +143,8 @@ class _Composer:
             init=tables.starts(self._declarations.init, domain),
             domain=domain,
             returned=returned,
-            sizes=self._size_names(),
-            declared=self._read_sizes(),
+            sizes=self._size_tables().names(),
+            declared=self._size_tables().declared(),
             input_is_hidden=sizes.input_is_hidden,
             tied_by=self._assignments[sizes.tied_by - 1].label if sizes.tied_by else "",
             shared_matrix=sizes.shared_matrix,
@@ -206,20 +202,11 @@ class _Composer:
                 fault = "`x` is an input by itself, of size `input`"
             if not fault and name in self._constants:
                 fault = f"`{name}` is a constant from [constants]; give the input another name"
-            if not fault and name in _ARGUMENTS:
+            if not fault and name in ARGUMENTS:
                 fault = f"`{name}` is an argument of the kernels; give the input another name"
             if fault:
                 raise self._origin.entry_error(f"[inputs]: {fault}", "inputs", name)
             yield name
-
-    def _input_sizes(self) -> dict[str, SizeEntry]:
-        """The sizes of ``[inputs]``."""
-        return {n: each["size"] if isinstance(each, Mapping) else each for n, each in self._declarations.inputs.items()}
-
-    def _held_inputs(self) -> set[str]:
-        """The inputs that have no gradient."""
-        given = self._declarations.inputs.items()
-        return {name for name, each in given if isinstance(each, Mapping) and not each.get("gradient", True)}
 
     def _collect_targets(self) -> None:
         for assignment in self._assignments:
@@ -342,95 +329,29 @@ class _Composer:
             )
 
     def _infer(self, states_of_input: tuple[str, ...]) -> Sizes:
-        declared = self._read_sizes()
-        declared |= {name: self._read_shape(name, size, "inputs") for name, size in self._input_sizes().items()}
+        tables = self._size_tables()
+        declared = tables.declared() | tables.of_inputs()
         before = {state: declared.get(name, (INPUT,)) for state, name in self._expansion.before.items()}
         declared = {**before, **declared}
         vectors = (*self._inputs, *(name for name in self._parameters if name not in self._matrices))
         prepared = (name for name, kind in self._preparing.targets.items() if kind is MatrixKind.MATRIX)
         matrices = (*self._matrices, *prepared)
-        tables = (declared, matrices, vectors)
-        return infer(
-            self._assignments, *tables, self._origin, states_of_input, self._preparing, tuple(self._input_sizes())
-        )
+        known = (declared, matrices, vectors)
+        inputs = tuple(self._declarations.inputs)
+        return infer(self._assignments, *known, self._origin, states_of_input, self._preparing, inputs)
 
-    def _read_sizes(self) -> dict[str, Shape]:
-        declared: dict[str, Shape] = {}
+    def _size_tables(self) -> SizeTables:
         known = ("x", *self._targets, *self._states, *self._parameters)
-        for name, entry in self._declarations.sizes.items():
-            if name in self._constants:
-                message = f"[sizes] {name}: a constant has no size; remove one of the two"
-                raise self._origin.entry_error(message, "sizes", name)
-            if name in self._declarations.inputs:
-                message = f"[sizes] {name}: [inputs] gives the size of an input; remove one of the two"
-                raise self._origin.entry_error(message, "sizes", name)
-            if name not in known:
-                hint = nearest(name, known) or "; it lists names of the equations"
-                message = f"[sizes] {shown(name)}: the equations have no such name{hint}"
-                raise self._origin.entry_error(message, "sizes", name)
-            if is_next(name):
-                message = f"[sizes] {name}: a state has one size, given without the prime; write {name[:-1]}"
-                raise self._origin.entry_error(message, "sizes", name)
-            declared[name] = self._read_shape(name, entry)
-            if name == "x" and not has_axes(*declared[name]) and declared[name] not in ((INPUT,), (HIDDEN,)):
-                message = (
-                    "[sizes] x: the input has size `input`, `hidden` where the two are one number, or several axes"
-                )
-                raise self._origin.entry_error(message, "sizes", name)
-        return declared
-
-    def _read_shape(self, name: str, entry: SizeEntry, table: str = "sizes") -> Shape:
-        """The sizes of a vector, one, or of a matrix, two; each is one size, or several axes."""
-        parts = tuple(entry) if isinstance(entry, list | tuple) else (entry,)
-        sizes = tuple(self._read_size(part, name, table) for part in parts)
-        matrix = name in self._matrices or name in self._preparing.matrices
-        if len(sizes) < 1 + matrix:
-            form = '`["rows", "columns"]`' if matrix else "one size, or a list of axes"
-            kind = "a matrix" if matrix else "a vector"
-            message = f"[{table}] {name}: {kind} takes {form}, found {described(entry, 30)}"
-            raise self._origin.entry_error(message, table, name)
-        axes = sizes[:-1] if matrix else sizes
-        if len(axes) > 1:
-            fault = (
-                f"a name has an axis once{' among its rows' * matrix}"
-                if len({*axes}) < len(axes)
-                else "1 is no axis; leave it out" * (ONE in axes)
-            )
-            if fault:
-                raise self._origin.entry_error(f"[{table}] {name}: {fault}, found {described(entry, 30)}", table, name)
-        return (size_of(axes), sizes[-1]) if matrix else (size_of(axes),)
-
-    def _read_size(self, entry: SizeEntry, name: str, table: str = "sizes") -> str:
-        if entry in (1, ONE):
-            return ONE
-        if not isinstance(entry, str):
-            raise self._origin.entry_error(
-                f"[{table}] {name}: expected `input`, `hidden`, the name of another size, or 1, "
-                f"found {described(entry, 30)}",
-                table,
-                name,
-            )
-        fault = name_fault(entry) or function_fault(entry)
-        taken = (*self._inputs, *self._targets, *self._states, *self._parameters, *self._constants, *_ARGUMENTS)
-        if not fault and entry not in (INPUT, HIDDEN) and entry in taken:
-            fault = f"`{entry}` is taken; give the size another name"
-        if fault:
-            raise self._origin.entry_error(f"[{table}] {name}: {fault}", table, name)
-        return entry
-
-    def _size_names(self) -> tuple[str, ...]:
-        names = {INPUT: None, HIDDEN: None}
-        for name, entry in (*self._input_sizes().items(), *self._declarations.sizes.items()):
-            parts = entry if isinstance(entry, list | tuple) else (entry,)
-            names.update((size, None) for part in parts if (size := self._read_size(part, name)) != ONE)
-        return tuple(names)
+        matrices = {*self._matrices, *self._preparing.matrices}
+        sizes, inputs = self._declarations.sizes, self._declarations.inputs
+        return SizeTables(sizes, inputs, known, matrices, tuple(self._constants), self._origin)
 
     def _parameter_tables(self) -> ParameterTables:
         others = (*self._inputs, *self._states, *self._targets)
         return ParameterTables(self._parameters, self._matrices, tuple(self._constants), others, self._origin)
 
     def _variables(self, sizes: Sizes, fixed: Sequence[str]) -> tuple[Variable, ...]:
-        held = {*fixed, *self._held_inputs()}
+        held = {*fixed, *held_inputs(self._declarations.inputs)}
         roles: dict[str, Role] = dict.fromkeys(self._inputs, Role.INPUT)
         roles |= dict.fromkeys(self._states, Role.STATE)
         roles |= dict.fromkeys(self._parameters, Role.PARAMETER)
@@ -465,15 +386,3 @@ class _Composer:
 
 _ORDER = (Role.INPUT, Role.STATE, Role.PARAMETER, Role.PREPARED, Role.INTERMEDIATE, Role.NEXT)
 """The order of the variables of a step."""
-
-
-def _counts(sizes: Mapping[str, SizeEntry]) -> dict[str, int]:
-    """The number of sizes that ``[sizes]`` gives each name; 0 where it is the size 1."""
-    return {
-        name: len(entry) if isinstance(entry, list | tuple) else int(entry not in (1, ONE))
-        for name, entry in sizes.items()
-    }
-
-
-_ARGUMENTS = ("params", "seed", "dtype", "given", "input_size", "hidden_size")
-"""Keyword arguments of generated functions. Sizes are arguments too, so no size may have such a name."""

@@ -30,6 +30,10 @@ def composed(rows: Mapping[str, Function]) -> tuple[Function, ...]:
     def of(name: str) -> Algebra:
         return rows[name].symbol
 
+    return (*_in_pieces(of), *_smooth(of))
+
+
+def _in_pieces(of: Callable[[str], Algebra]) -> tuple[Function, ...]:
     return (
         _row(
             "relu6",
@@ -63,6 +67,11 @@ def composed(rows: Mapping[str, Function]) -> tuple[Function, ...]:
             analytic=False,
             smooth=False,
         ),
+    )
+
+
+def _smooth(of: Callable[[str], Algebra]) -> tuple[Function, ...]:
+    return (
         _row(
             "mish",
             lambda a: a * of("tanh")(of("softplus")(a)),

@@ -1,19 +1,22 @@
 """Numbers of a cell file as exact decimal texts.
 
-Reads a number as Python or TOML has it; returns its text, or what is wrong with it. Leaves out: numbers inside equations
-(`symrnn.language.parser`).
+Reads a number as Python or TOML has it; returns its text, or what is wrong with it. Leaves out: where numbers stand in
+equations (`symrnn.language.parser`).
 """
 
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
 from symrnn.language.origin import shown
-from symrnn.language.parser import LARGEST, number_fault
 from symrnn.language.scanner import MAX_DIGITS
 
 Number = int | float | str
 """A number as Python or TOML has it, or its decimal text, which keeps it exact."""
+
+LARGEST = Fraction("3.4e38")
+"""Largest magnitude of a number: what a float can hold."""
 
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
@@ -29,3 +32,13 @@ def decimal(value: Number) -> tuple[str, str]:
     if len(text) > MAX_DIGITS:
         return "", f"the number {shown(text, 20)} has {len(text)} characters; the most is {MAX_DIGITS}"
     return text.removeprefix("+"), number_fault(text)
+
+
+def number_fault(text: str) -> str:
+    """Why kernels cannot hold the decimal number ``text``, or an empty string."""
+    # Rounded first: a text such as 1e999999999 must not become a number of as many digits.
+    rounded = abs(float(text))
+    vanished = rounded == 0 and any(digit in "123456789" for digit in text.lower().split("e")[0])
+    if rounded > LARGEST or vanished:
+        return f"the number {shown(text, 30)} is beyond what a float holds (at most 3.4e38)"
+    return ""

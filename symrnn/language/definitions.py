@@ -14,8 +14,9 @@ from fractions import Fraction
 from symrnn.language.functions import FUNCTIONS
 from symrnn.language.given import DEFINE_TABLE
 from symrnn.language.indexed import is_indexed, split
+from symrnn.language.located import Callees, Calls, Located, located
 from symrnn.language.origin import NOWHERE, Origin, Passage, Rows, shown, within
-from symrnn.language.parser import PREVIOUS, Callees, Calls, Located, function_fault, located, parse_expression
+from symrnn.language.parser import PREVIOUS, function_fault, parse_expression
 from symrnn.language.scanner import MAX_TEXT, name_fault, scan_expression
 from symrnn.language.tree import Call, MatVec, Name
 

@@ -17,8 +17,9 @@ from symrnn.language.calls import Expander, Value, call_number, is_reference, pa
 from symrnn.language.definitions import Constants, Definitions, names_in
 from symrnn.language.given import DEFINE_TABLE
 from symrnn.language.identifiers import Allocator
+from symrnn.language.located import Assignment, Located
 from symrnn.language.origin import Origin
-from symrnn.language.parser import MAX_NODES, PREVIOUS, Assignment, Located
+from symrnn.language.parser import MAX_NODES, PREVIOUS
 from symrnn.language.repetition import Repetition, Unrolled, updated_names
 from symrnn.language.scanner import MAX_NAME
 from symrnn.language.shared_forms import share_forms

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import sympy
 
+from symrnn.language.decimals import LARGEST
 from symrnn.language.functions import FUNCTIONS, Algebra
+from symrnn.language.located import Located, located
 from symrnn.language.origin import Origin, shown
-from symrnn.language.parser import LARGEST, Located, located
 from symrnn.language.symbolic import to_sympy
 from symrnn.language.text import to_text
 from symrnn.language.tree import Binary, Call, Constant, MatVec, Negate, Number, Power, Reduce, VectorCall

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
-from symrnn.language.parser import Assignment
+from symrnn.language.located import Assignment
 from symrnn.language.tree import PRIME, Expression, MatVec, Name, Reduce, children, is_next
 
 INPUT_NAME = "x"

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from symrnn.language.axes import in_words
+from symrnn.language.located import Assignment, Located
 from symrnn.language.origin import Origin, shown
-from symrnn.language.parser import Assignment, Located
 from symrnn.language.prepared import MatrixKind, Preparing
 from symrnn.language.reductions import REDUCTIONS
 from symrnn.language.text import to_text

@@ -15,8 +15,9 @@ from symrnn.errors import CellError
 from symrnn.language.choices import SURROGATES
 from symrnn.language.exponents import Constants
 from symrnn.language.given import described
+from symrnn.language.located import Located, located
 from symrnn.language.origin import Origin, Place, shown
-from symrnn.language.parser import Located, function_fault, located, parse
+from symrnn.language.parser import function_fault, parse
 from symrnn.language.scanner import name_fault
 from symrnn.language.tree import Call, MatVec, Name, Reduce, VectorCall, rebuild
 

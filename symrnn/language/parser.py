@@ -9,20 +9,19 @@ right, where Python reads ``A @ B @ x`` and ``r * W @ h`` from the left. Leaves 
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from fractions import Fraction
-from typing import Protocol
 
 from symrnn.language.choices import COMPARISONS
+from symrnn.language.decimals import number_fault
+from symrnn.language.equation_names import assigns, names_of, of_step
 from symrnn.language.exponents import Constants, exponent, is_fixed
 from symrnn.language.functions import FUNCTIONS, PUBLIC
 from symrnn.language.indexed import read_index
+from symrnn.language.located import Assignment, Callees, Calls, Located
 from symrnn.language.matrices import OPERATORS, Names, Operand, is_matrix, remedy, runs_of
 from symrnn.language.origin import Origin, Place, nearest, shown
 from symrnn.language.reductions import REDUCTIONS
-from symrnn.language.repeats import Guard, Head
 from symrnn.language.scanner import MAX_DEPTH, PRIME_LETTER, EquationText, scan
 from symrnn.language.tree import (
     PRIME,
@@ -51,9 +50,6 @@ MAX_NODES = 5000
 MAX_EXPONENT = 64
 """Largest magnitude of an exponent."""
 
-LARGEST = Fraction("3.4e38")
-"""Largest magnitude of a number: what a float can hold."""
-
 _REFUSED = {
     ast.Attribute: "the only attribute is `.T`, of a matrix, as in `W.T @ v`",
     ast.Compare: "a comparison is the condition of `where`, as in `where(a < b, c, d)`, and stands nowhere else",
@@ -65,7 +61,6 @@ _REFUSED = {
     ast.FloorDiv: "division is written `/`",
 }
 
-
 _COMPARED: dict[type[ast.cmpop], str] = {
     ast.Lt: COMPARISONS["<"],
     ast.LtE: COMPARISONS["<="],
@@ -76,65 +71,11 @@ _COMPARED: dict[type[ast.cmpop], str] = {
 }
 
 
-@dataclass(frozen=True)
-class Located:
-    """A node of an expression with its place in the equations, and its parts with theirs.
-
-    ``remedy`` is the error of a `Applied` whose left side turns out to be no matrix of parameters alone.
-    """
-
-    node: Expression
-    place: Place
-    parts: tuple[Located, ...] = ()
-    remedy: str = field(default="", compare=False, repr=False)
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """One equation: ``target = expression``.
-
-    Attributes:
-        target: the name that it assigns.
-        place: of the target.
-        expression: the right side.
-        heads: the repeats that it stands in, the outermost first.
-        guard: which of their passes it is for; None where it is for all.
-        label: its number; empty until equations are numbered.
-    """
-
-    target: str
-    place: Place
-    expression: Located
-    heads: tuple[Head, ...] = ()
-    guard: Guard | None = None
-    label: str = ""
-
-
 EYE = "eye"
 """The identity matrix, where parameters are prepared."""
 
 PREVIOUS = "previous"
 """What is called for the input of the step before; a cell may use it as a name, and then cannot call it."""
-
-Calls = Mapping[str, tuple[str, ...]]
-"""What may be called beside the functions, and the arguments of each."""
-
-
-class Callee(Protocol):
-    """A function of a cell's own."""
-
-    @property
-    def arity(self) -> int:
-        """The number of its operands."""
-        ...
-
-    def called(self, operands: Sequence[Located], place: Place) -> Located:
-        """A call at ``place``."""
-        ...
-
-
-Callees = Mapping[str, Callee]
-"""The functions of a cell's own, by name."""
 
 
 def parse(
@@ -159,9 +100,9 @@ def parse(
         CellError: with line and column, what was found and what was expected.
     """
     equations = scan(text, origin)
-    step = _of_step(equations, inputs)
-    names, values = _names([equation.text for equation in equations], step, constants)
-    values |= {name for equation in equations for name in _assigned(equation)}
+    step = of_step(equations, inputs)
+    names, values = names_of([equation.text for equation in equations], step, constants)
+    values |= {name for equation in equations for name in assigns(equation)}
     known = (names, values, functions or {}, calls or {}, step)
     return tuple(_Parser(equation, origin, constants, *known).assignment() for equation in equations)
 
@@ -179,41 +120,8 @@ def parse_expression(
     Raises:
         CellError: with line and column, what was found and what was expected.
     """
-    names, values = _names([text.text], frozenset(inputs), constants)
+    names, values = names_of([text.text], frozenset(inputs), constants)
     return _Parser(text, origin, constants, names, values, functions, calls, frozenset(inputs)).alone()
-
-
-_BEFORE_AT = re.compile(r"([A-Za-z]\w*)(?:\s*\[[^\]]*\])?(?:\s*\.\s*T)?\s*@")
-_VALUE = re.compile(r"\b([A-Za-z]\w*)\b(?!\s*\()")
-
-
-def _names(texts: list[str], vectors: frozenset[str], constants: Constants) -> tuple[Names, frozenset[str]]:
-    """What is known about the names of ``texts``, and those that stand for a value somewhere."""
-    whole = "\n".join(texts)
-    names = Names(vectors, frozenset(_BEFORE_AT.findall(whole)) - vectors, constants)
-    return names, frozenset(_VALUE.findall(whole)) | vectors
-
-
-def _of_step(equations: Sequence[EquationText], inputs: Sequence[str]) -> frozenset[str]:
-    """The inputs, the states, and the assigned names that depend on these; the other assigned names are of parameters alone."""
-    assigned = [(_assigned(equation), set(_VALUE.findall(equation.text.partition("=")[2]))) for equation in equations]
-    found = {*inputs, *(name for (target, state), _ in assigned if target != state for name in (target, state))}
-    for _ in assigned:
-        more = {target for (target, _), read in assigned if {_plain(name) for name in read} & found} - found
-        if not more:
-            break
-        found |= more
-    return frozenset(found)
-
-
-def _plain(name: str) -> str:
-    return name.replace(PRIME_LETTER, PRIME)
-
-
-def _assigned(equation: EquationText) -> tuple[str, ...]:
-    """The name that an equation assigns, and the state whose next value it is."""
-    target = equation.text.partition("=")[0].strip().replace(PRIME_LETTER, PRIME)
-    return (target, target.removesuffix(PRIME))
 
 
 class _Parser:
@@ -391,14 +299,11 @@ class _Parser:
 
     def _number(self, node: ast.Constant) -> Number:
         text = self._segment(node)
-        return Number(self._exact(text, node), text)
-
-    def _exact(self, text: str, node: ast.Constant) -> Fraction:
         if isinstance(node.value, bool) or not isinstance(node.value, int | float):
             raise self._error(node, f"`{shown(text, 30)}` is not a number; expected one such as 2, 0.5 or 1e-5")
         if fault := number_fault(text):
             raise self._error(node, fault)
-        return Fraction(text)
+        return Number(Fraction(text), text)
 
     def _raised(self, base: ast.expr, power: ast.expr, place: Place) -> Located:
         """A power: by a number where that is known now, else by a value of the step, and then of a positive base."""
@@ -534,26 +439,9 @@ class _Parser:
         return self._origin.error(message, self._place(node))
 
 
-def number_fault(text: str) -> str:
-    """Why kernels cannot hold the decimal number ``text``, or an empty string."""
-    # Rounded first: a text such as 1e999999999 must not become a number of as many digits.
-    rounded = abs(float(text))
-    vanished = rounded == 0 and any(digit in "123456789" for digit in text.lower().split("e")[0])
-    if rounded > LARGEST or vanished:
-        return f"the number {shown(text, 30)} is beyond what a float holds (at most 3.4e38)"
-    return ""
-
-
 def function_fault(name: str) -> str:
     """Why ``name`` cannot be used, if it is a function, a reduction or a vector function; else an empty string."""
     if name == EYE:
         return "`eye` is the identity matrix and cannot name anything else; use another name"
     taken = (name in FUNCTIONS and not FUNCTIONS[name].operator) or name in REDUCTIONS or name in VECTORS
     return f"`{name}` is a function of the language and cannot name anything else; use another name" if taken else ""
-
-
-def located(root: Located) -> Iterator[Located]:
-    """Every node with its place, parents before children, left to right."""
-    yield root
-    for part in root.parts:
-        yield from located(part)

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 from symrnn.language.identifiers import Allocator
+from symrnn.language.located import Assignment, Located, located
 from symrnn.language.origin import Origin, shown
-from symrnn.language.parser import Assignment, Located, located
 from symrnn.language.text import to_text
 from symrnn.language.tree import (
     PRIME,

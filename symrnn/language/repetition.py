@@ -14,8 +14,9 @@ from itertools import groupby
 
 from symrnn.language.calls import Expander, reference
 from symrnn.language.definitions import Constants
+from symrnn.language.located import Assignment, Located
 from symrnn.language.origin import Place
-from symrnn.language.parser import Assignment, Located, function_fault
+from symrnn.language.parser import function_fault
 from symrnn.language.repeats import Guard, Head
 from symrnn.language.scanner import name_fault
 from symrnn.language.tree import PRIME, Name, is_next

@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from symrnn.language.located import Assignment, Located, located
 from symrnn.language.origin import Origin
-from symrnn.language.parser import Assignment, Located, located
 from symrnn.language.text import to_text
 from symrnn.language.tree import PRIME, Expression, MatVec, Name, rebuild
 

@@ -14,10 +14,11 @@ from dataclasses import dataclass, field, replace
 
 from symrnn.errors import CellError
 from symrnn.language.axes import has_axes, matrix_axes
-from symrnn.language.axis_sizes import AxisSizes, broadcast, described_as, merged
+from symrnn.language.axis_faults import described_as
+from symrnn.language.axis_sizes import AxisSizes, broadcast, merged
+from symrnn.language.located import Assignment, Located
 from symrnn.language.matrix_sizes import Classes, MatrixSizes
 from symrnn.language.origin import Origin
-from symrnn.language.parser import Assignment, Located
 from symrnn.language.prepared import Preparing
 from symrnn.language.system import HIDDEN, INPUT, ONE
 from symrnn.language.text import to_text

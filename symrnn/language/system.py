@@ -103,6 +103,10 @@ class System:
     equations: tuple[Equation, ...]
     variables: tuple[Variable, ...]
 
+    def __repr__(self) -> str:
+        """One line, which no code reads: what it returns, and how many equations it has."""
+        return f"<System outputs={self.outputs} equations={len(self.equations)}>"
+
     @cached_property
     def by_name(self) -> Mapping[str, Variable]:
         """Variables by name."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from symrnn.language.definitions import Definitions
-from symrnn.language.parser import Assignment
+from symrnn.language.located import Assignment
 from symrnn.language.repeats import Guard, Head
 from symrnn.language.text import to_text
 from symrnn.language.tree import Call, Expression, Name

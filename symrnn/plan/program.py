@@ -88,6 +88,11 @@ class Program:
     policy: Policy
     preparation: Preparation = NO_PREPARATION
 
+    def __repr__(self) -> str:
+        """One line, which no code reads: the cell, the routines, how many values the tape stores. `str` has the whole plan."""
+        routines = tuple(routine.name for routine in self.routines)
+        return f"<Program {self.cell.brief} routines={routines} saved={len(self.saved)}>"
+
     @property
     def routines(self) -> tuple[Routine, ...]:
         """The routines that exist."""

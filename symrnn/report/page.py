@@ -13,7 +13,7 @@ from html import escape
 from symrnn.costs import latex as count_latex
 from symrnn.derive.derivation import Derivation
 from symrnn.derive.graph import Graph
-from symrnn.derive.lecture import Block, Display, Prose, Section, Table
+from symrnn.derive.lecture_section import Block, Display, Prose, Section, Table
 from symrnn.language.cell import Cell
 from symrnn.language.typeset.lines import Line, pieces
 from symrnn.language.typeset.mathml import mathml, prose

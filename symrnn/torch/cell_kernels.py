@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-from symrnn.emit.provenance import source_digest
 from symrnn.errors import BuildError
 from symrnn.language.axes import has_axes, shape_axes
 from symrnn.language.cell import Cell
@@ -104,7 +103,7 @@ def kernels_of(cell: CellLike) -> CellKernels:
         CellError: the cell cannot be read.
     """
     found = load(cell)
-    digest = source_digest(found)
+    digest = found.digest
     with _LOCK:
         if digest not in _MADE:
             _MADE[digest] = _make(found, digest)

@@ -77,15 +77,14 @@ def compiled_engine(kernels: CellKernels) -> Engine:
     return forward, infer, backward
 
 
-def operations_engine(kernels: CellKernels) -> Engine:
-    """The engine of operations of PyTorch: any device, any floating dtype. PyTorch differentiates its infer like any others."""
+def _runs_of(kernels: CellKernels) -> Callable[[Sequence[int]], Runs]:
+    """The functions of the module for tensors without named axes, by the sizes of a call; they part the inputs in a row."""
     module, fixed = kernels.operations, kernels.fixed
     order, parted = (ONE, *kernels.cell.sizes), len(kernels.inputs) > 1 or kernels.has_axes_of_inputs
     parameters, states = [*kernels.parameters.values()], [*kernels.states.values()]
     given, has_axes = [*kernels.inputs.values()], kernels.has_axes  # `torch.compile` follows no object of ours
 
     def runs_for(sizes: Sequence[int]) -> Runs:
-        """The functions of the module, which part the inputs in a row by their axes, for tensors without named axes."""
         forward, infer, backward = module.forward_flat, module.infer_flat, module.backward_flat
         named = dict(zip(order, (1, *sizes), strict=True))
         if parted:
@@ -94,6 +93,13 @@ def operations_engine(kernels: CellKernels) -> Engine:
         if has_axes:
             return on_rows((forward, infer, backward), parameters, states, named, fixed)
         return forward, infer, backward
+
+    return runs_for
+
+
+def operations_engine(kernels: CellKernels) -> Engine:
+    """The engine of operations of PyTorch: any device, any floating dtype. PyTorch differentiates its infer like any others."""
+    runs_for, fixed = _runs_of(kernels), kernels.fixed
 
     def forward(
         x: Tensor,

@@ -6,7 +6,7 @@ import re
 from xml.etree import ElementTree
 
 from symrnn.derive.derivation import Derivation
-from symrnn.derive.lecture import Display, Prose, Table
+from symrnn.derive.lecture_section import Display, Prose, Table
 from symrnn.language.typeset.lines import TEXT_WIDTH, width
 from symrnn.language.typeset.mathml import mathml
 from symrnn.parts import DERIVED

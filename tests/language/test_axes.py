@@ -28,7 +28,7 @@ from symrnn.language.axes import (
     without,
 )
 from symrnn.language.cell import Cell
-from symrnn.language.compose import SizeEntry
+from symrnn.language.size_tables import SizeEntry
 from symrnn.language.text import to_text
 from symrnn.language.tree import Broadcast, MatVec, Reduce, walk
 

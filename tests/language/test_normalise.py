@@ -15,9 +15,9 @@ from symrnn.language.axes import shape_axes
 from symrnn.language.bundled import cells
 from symrnn.language.cell import Cell
 from symrnn.language.cellfile import load
-from symrnn.language.compose import SizeEntry
 from symrnn.language.functions import FUNCTIONS
 from symrnn.language.normalise import expression_size, has_form, normalise
+from symrnn.language.size_tables import SizeEntry
 from symrnn.language.system import ONE, Role
 from symrnn.language.text import to_text
 from symrnn.language.tree import Binary, Call, Constant, MatVec, Name, Number, Power, Reduce, names, walk

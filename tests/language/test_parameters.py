@@ -8,7 +8,6 @@ import pytest
 
 import symrnn
 from symrnn.emit.inline import picked
-from symrnn.emit.provenance import source_digest
 from symrnn.emit.surface import INITIALISERS_FILE
 from symrnn.errors import CellError
 from symrnn.language.cell import Cell
@@ -120,9 +119,9 @@ def test_wrong_arguments(tables: Any, message: str) -> None:
 
 
 def test_every_table_is_part_of_the_source() -> None:
-    plain = source_digest(made())
+    plain = made().digest
     others = [made(fixed=["U"]), made(fixed=["W"]), made(domain={"a": "unit"}), made(init={"a": "unit"})]
-    assert len({plain, *map(source_digest, others)}) == 5
+    assert len({plain, *(each.digest for each in others)}) == 5
 
 
 def test_every_initialiser_has_a_function() -> None:
@@ -143,8 +142,19 @@ def test_numbers_of_starts() -> None:
 
 
 def test_show_says_it(capsys: pytest.CaptureFixture[str]) -> None:
-    text = symrnn.derive(made(fixed=["U"], domain={"n": "positive"}, init={"W": "identity"})).text("equations")
+    cell = made(fixed=["U"], domain={"n": "positive"}, init={"W": "identity"})
+    assert cell.unset == ("U",)
+    text = symrnn.derive(cell).text("equations")
     assert "W  (hidden, input)   starts identity" in text
-    assert "U  (hidden, hidden)  fixed, without gradient" in text
+    random = "starts at random, without an entry under [init]: give its numbers"
+    assert f"U  (hidden, hidden)  fixed, without gradient; {random}" in text
     assert "a  (hidden)\n" in text
     assert "n  (hidden)          positive, above 0; starts positive" in text
+
+
+def test_a_fixed_parameter_that_starts_at_random_is_named() -> None:
+    """In the docstring of `init_params`; one with an entry under [init], or a domain and so a start, is not."""
+    kernels = symrnn.build(made(fixed=["W", "U"], init={"W": "identity"}), backend="numpy")
+    told = kernels.init_params.__doc__ or ""
+    assert "Fixed parameters without an entry under [init] are random too: U. Give their numbers." in told
+    assert "Fixed" not in (symrnn.build(made(fixed=["W"], init={"W": "identity"}), "numpy").init_params.__doc__ or "")

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from symrnn.errors import CellError
 from symrnn.language.choices import COMPARISONS
 from symrnn.language.functions import FUNCTIONS, PUBLIC
+from symrnn.language.located import located
 from symrnn.language.origin import Origin
-from symrnn.language.parser import located, parse
+from symrnn.language.parser import parse
 from symrnn.language.reductions import REDUCTIONS
 from symrnn.language.text import to_text
 from symrnn.language.tree import (

@@ -11,7 +11,7 @@ from symrnn.check.check import check
 from symrnn.derive.derivation import derive
 from symrnn.errors import CellError
 from symrnn.language.cell import Cell
-from symrnn.language.compose import SizeEntry
+from symrnn.language.size_tables import SizeEntry
 
 Shapes = dict[str, tuple[str, ...]]
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from symrnn.errors import CellError
 from symrnn.language.axes import shape_axes
 from symrnn.language.cell import Cell
-from symrnn.language.compose import InputEntry, SizeEntry
 from symrnn.language.decimals import Number
 from symrnn.language.functions import FUNCTIONS
 from symrnn.language.identifiers import Allocator
@@ -21,6 +20,7 @@ from symrnn.language.mask import Mask
 from symrnn.language.own import DERIVATIVE, VALUE, Entry, OwnFunction
 from symrnn.language.parameters import KIND, StartEntry
 from symrnn.language.reductions import REDUCTIONS
+from symrnn.language.size_tables import InputEntry, SizeEntry
 from symrnn.language.starts import INITIALISERS
 from symrnn.language.system import HIDDEN, INPUT, Variable
 from symrnn.language.text import to_text

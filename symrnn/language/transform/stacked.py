@@ -14,9 +14,9 @@ from typing import TypeVar
 from symrnn.errors import CellError
 from symrnn.language.axes import axes_of, has_axes, has_text, plain_axes, size_of
 from symrnn.language.cell import Cell
-from symrnn.language.compose import InputEntry, SizeEntry
 from symrnn.language.given import described
 from symrnn.language.own import DERIVATIVE, VALUE, Entry
+from symrnn.language.size_tables import InputEntry, SizeEntry
 from symrnn.language.system import HIDDEN, INPUT, ONE, Role
 from symrnn.language.text import to_text
 from symrnn.language.transform.draft import Draft, Transformation, draft, entry, finished, input_entry, refused

@@ -68,7 +68,7 @@ class CPrinter(Fold[str], refuses=(MatVec, Reduce, VectorCall, Outer, *MATRICES)
 
     def _of_binary(self, node: Binary) -> str:
         level = strength(node)
-        return f"{self._wrapped(node.left, level)} {node.op} {self._wrapped(node.right, level + (node.op in '-/'))}"
+        return f"{self._wrapped(node.left, level)} {node.op} {self._wrapped(node.right, level + 1)}"
 
     def _of_call(self, node: Call) -> str:
         return f"{spelling(node.function)}({', '.join(self(argument) for argument in node.arguments)})"

@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from symrnn.emit.digest import digest
 from symrnn.emit.legend import adjoint_lines, buffer_lines, step_lines
 from symrnn.emit.provenance import provenance
 from symrnn.emit.render import render_source
@@ -22,6 +21,7 @@ from symrnn.emit.source import Source
 from symrnn.emit.templates import template_directory
 from symrnn.errors import GenerateError
 from symrnn.language.axes import plain
+from symrnn.language.digest import digest
 from symrnn.plan.program import Program
 from symrnn.targets.c.amalgamate import amalgamated
 from symrnn.targets.c.c_cell import CCell, c_cell

@@ -8,7 +8,7 @@ import pytest
 
 import symrnn
 from symrnn.derive.derivation import derive
-from symrnn.derive.lecture import Display
+from symrnn.derive.lecture_section import Display
 from symrnn.language.cell import Cell
 from symrnn.language.listing import written_lines
 from symrnn.language.typeset.lines import align
