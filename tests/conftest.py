@@ -6,8 +6,9 @@ import importlib.util
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -50,3 +51,18 @@ def quick_compiler() -> Iterator[None]:
 def update_generated(request: pytest.FixtureRequest) -> bool:
     """Whether a test should rewrite committed output instead of comparing it."""
     return bool(request.config.getoption("--update-generated"))
+
+
+@pytest.fixture
+def lack() -> Iterator[Callable[[Any, str], None]]:
+    """Takes an entry out of a table for one test. It comes back at its own place: other tests read the order."""
+    whole: list[tuple[Any, dict[str, Any]]] = []
+
+    def without(table: Any, name: str) -> None:
+        whole.append((table, dict(table)))
+        del table[name]
+
+    yield without
+    for table, entries in reversed(whole):
+        table.clear()
+        table.update(entries)

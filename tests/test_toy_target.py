@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -106,9 +106,9 @@ def test_build_gives_kernels() -> None:
     assert not hasattr(inference, "backward")
 
 
-def test_a_function_that_it_does_not_spell_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_function_that_it_does_not_spell_is_refused_by_name(lack: Callable[[Any, str], None]) -> None:
     cell = symrnn.Cell.from_equations("h' = sin(W @ x + U @ h)", name="wave")
-    monkeypatch.delitem(SPELLINGS, "cos")
+    lack(SPELLINGS, "cos")
     words = (
         r"^wave: backend toy has no spelling of the function cos; add it to the functions of tests\.toy\.target:TARGET"
     )
