@@ -9,10 +9,9 @@ import pytest
 from symrnn.errors import CellError
 from symrnn.language.calls import MAX_PARTS
 from symrnn.language.cell import Cell
-from symrnn.language.cellfile import load
 from symrnn.language.definitions import MAX_DEFINITIONS
 from symrnn.language.repetition import MAX_EQUATIONS
-from tests.language.test_wrong_cells import Wrong
+from tests.language.wrong import Wrong, hold_refused
 
 CALL = (
     "h' = F(h) + W @ x"  # with a tail, which then begins in line 5; its definition stands in line 6, from column 10 on
@@ -316,14 +315,7 @@ PREVIOUS = (
 
 @pytest.mark.parametrize("wrong", [*DEFINITIONS, *REPEATS, *PREVIOUS], ids=lambda wrong: wrong.label)
 def test_a_wrong_file_is_refused_with_its_place(wrong: Wrong, tmp_path: Path) -> None:
-    path = tmp_path / "bad.toml"
-    path.write_text(wrong.file, encoding="utf-8")
-    with pytest.raises(CellError) as raised:
-        load(path)
-    assert wrong.message in raised.value.message
-    assert (raised.value.line, raised.value.column) == wrong.place
-    assert str(raised.value).startswith(f"{path}:{wrong.place[0]}:")
-    assert len(raised.value.message) < 400
+    hold_refused(wrong, tmp_path)
 
 
 def refused(text: str, define: dict[str, str]) -> CellError:
