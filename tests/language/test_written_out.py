@@ -21,19 +21,14 @@ from tests.sparing import sparing
 
 FILES = sorted((Path(__file__).parent / "cells").glob("*.toml"))
 CHOSEN = tuple(case for case in CASES if case.steps <= 20 and (case.hidden < 10 or case.ragged))
-IN_NUMPY, IN_C = ("ode_rnn", "t_gru"), ("t_gru",)
+OFTEN = ("ode_rnn", "t_gru")
 """Cells of calls in passes, and of two inputs; the others with ``-m long``: proofs of many equations take long."""
 
 
-@pytest.mark.parametrize("name", sparing(map(str, FILES), IN_NUMPY), ids=lambda name: Path(name).stem)
+@pytest.mark.usefixtures("quick_compiler")
+@pytest.mark.parametrize("name", sparing(map(str, FILES), OFTEN), ids=lambda name: Path(name).stem)
 def test_every_oracle_holds(name: str) -> None:
-    report = check((symrnn.load(name),), backends=("numpy",), cases=CHOSEN)
-    assert report.passed, report.table()
-
-
-@pytest.mark.parametrize("name", sparing(map(str, FILES), IN_C), ids=lambda name: Path(name).stem)
-def test_every_oracle_holds_in_c(name: str) -> None:
-    report = check((symrnn.load(name),), backends=("c",), cases=CHOSEN)
+    report = check((symrnn.load(name),), backends=("numpy", "c"), cases=CHOSEN)
     assert report.passed, report.table()
 
 
