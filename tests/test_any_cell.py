@@ -11,19 +11,16 @@ import numpy as np
 import pytest
 
 import symrnn
-from symrnn.check.cases import CASES, Case, Problem, draw
-from symrnn.check.check import check
+from symrnn.check.cases import Case, Problem, draw
 from symrnn.check.kernels import Result, run_kernels
 from symrnn.language.cell import Cell
+from tests.checked import hold_oracles
 from tests.processors import require_backend
 from tests.sparing import sparing
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 FILES = sorted((Path(__file__).parent / "cells").glob("*.toml"))
-
-# Fewer cases than the bundled cells take keep nine cells within the time of a test run; every kind of case is there.
-CHOSEN = tuple(case for case in CASES if case.steps <= 50 and (case.hidden < 20 or case.ragged))
 
 
 def test_there_are_nine_cell_files_and_none_is_bundled() -> None:
@@ -38,8 +35,7 @@ ALWAYS = ("factor_and_operand", "max_exp", "projection_lstm", "shared_transpose"
 @pytest.mark.usefixtures("quick_compiler")
 @pytest.mark.parametrize("name", sparing(map(str, FILES), ALWAYS), ids=lambda name: Path(name).stem)
 def test_every_oracle_holds(name: str) -> None:
-    report = check((symrnn.load(name),), backends=("numpy", "c"), cases=CHOSEN)
-    assert report.passed, report.table()
+    hold_oracles(name)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from symrnn.check.cases import CASES, EVERY_WIDTH
-from tests.atlas.checked import QUICK, hold_oracles
+from tests.checked import QUICK, hold_oracles
 from tests.families import SOME_CELLS
 
 

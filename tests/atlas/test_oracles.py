@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from symrnn.language.bundled import cells
-from tests.atlas.checked import hold_oracles
+from tests.checked import hold_oracles
 from tests.families import SOME_CELLS
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("quick_compiler")]
