@@ -360,11 +360,11 @@ def test_the_length_of_bodies_is_limited() -> None:
 
 @pytest.mark.parametrize("value", [3, None, ["v"], b"v", {"v": "v"}])
 def test_a_body_is_a_string(value: object) -> None:
-    fault = refused("h' = F(h)", {"F(v)": value})  # type: ignore[dict-item]
+    fault = refused("h' = F(h)", {"F(v)": value})  # type: ignore[dict-item]  # the wrong type is the test
     assert fault.message.startswith("[define] F(v): expected an expression, which is a string, found ")
 
 
 @pytest.mark.parametrize("value", [3, "F(v)", ["F(v)"]])
 def test_definitions_are_a_mapping(value: object) -> None:
     with pytest.raises(CellError, match="define: expected a mapping of names to an expression"):
-        Cell.from_equations("h' = x", define=value)  # type: ignore[arg-type]
+        Cell.from_equations("h' = x", define=value)  # type: ignore[arg-type]  # the wrong type is the test
