@@ -116,7 +116,7 @@ def train(model: Model, lines: Sequence[Array], arguments: argparse.Namespace) -
             return seconds, losses
 
 
-@torch.no_grad()  # type: ignore[untyped-decorator]
+@torch.no_grad()  # type: ignore[untyped-decorator]  # PyTorch may be missing
 def held_out_loss(model: Model, lines: Sequence[Array], batch: int) -> float:
     """The loss in nats per character over lines that were held out."""
     total, count = 0.0, 0
@@ -128,7 +128,7 @@ def held_out_loss(model: Model, lines: Sequence[Array], batch: int) -> float:
     return total / count
 
 
-@torch.no_grad()  # type: ignore[untyped-decorator]
+@torch.no_grad()  # type: ignore[untyped-decorator]  # PyTorch may be missing
 def sample(model: Model, characters: str, prompt: Sequence[int], length: int, temperature: float) -> str:
     """Write ``length`` characters after ``prompt``, which begins with a line end, one step of the layer for each."""
     written = list(prompt)

@@ -40,7 +40,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="module")
 def quick_compiler() -> Iterator[None]:
-    """Kernels of this module's tests are compiled without optimisation: they are about what happens around a compiler."""
+    """Kernels of this module's tests are compiled without optimisation.
+
+    The tests are about results alone, or about what happens around a compiler.
+    """
     with pytest.MonkeyPatch.context() as patch:
         if sys.platform != "win32" and any(shutil.which(name) for name in ("cc", "gcc", "clang")):
             patch.setenv("SYMRNN_CC", str(QUICK_COMPILER))

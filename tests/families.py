@@ -22,6 +22,16 @@ PREPARING = ("rits",)
 """Bundled cells that prepare matrices from parameters: their step reads these in place of parameters, and tests of prepared
 parameters know of it."""
 
+SIGNS = {"coupled", "alif", "egru", "mlstm", "rate_rnn"}
+"""Cells whose gradients hold the sign of a sum or of a quotient of its own argument."""
+DEEP = {
+    *("lstm_layernorm", "lstm_mogrifier", "lstm_ordered", "ltc", "ode_rnn", "rhn"),
+    *("deltanet", "gated_deltanet", "linear_transformer"),
+}
+"""Cells of inner steps, of long sums in quotients or of sums of sums: their expressions outgrow the algebra."""
+BEYOND_ALGEBRA = SIGNS | DEEP
+"""Cells some of whose gradients are compared in many digits; algebra proves all others."""
+
 FIRST_CELLS = first_cells()
 """The cells that commands use by default."""
 

@@ -21,7 +21,7 @@ from symrnn.targets.c.flags import MARCH_NATIVE, MARCH_VARIABLE
 from symrnn.targets.c.library import compile_library
 from symrnn.targets.c.load_kernels import c_sources, load_kernels
 from symrnn.targets.c.march import chosen_march, known_marches
-from symrnn.targets.c.toolchain import Options, find_compiler, flags
+from symrnn.targets.c.toolchain import Compiler, Options, find_compiler, flags
 
 LEVELS = {
     "native": Options(),
@@ -56,12 +56,28 @@ def missing(features: Iterable[str]) -> tuple[str, ...]:
     return tuple(feature for feature in features if feature not in _here())
 
 
+def compiler_or_skip() -> Compiler:
+    """The C compiler; the test is skipped, with what `find_compiler` says, where there is none."""
+    try:
+        return find_compiler()
+    except BuildError as error:
+        pytest.skip(str(error))
+
+
+def require_backend(name: str) -> None:
+    """Skip the test, with the reason, where this machine lacks what a backend runs on. Its own faults are no reason."""
+    if name == "torch":
+        pytest.importorskip("torch", reason="PyTorch is not installed")
+    if name == "c":
+        compiler_or_skip()
+
+
 def require_compiler(options: Options) -> Options:
     """``options``; the test is skipped where no compiler here compiles for them."""
     if options.march and options.march not in known_marches():
         pytest.skip(f"this architecture has no {options.march}")
     try:
-        flags(find_compiler(), options)
+        flags(compiler_or_skip(), options)
     except BuildError as error:
         pytest.skip(str(error))
     return options

@@ -12,15 +12,11 @@ ONE = ("gru",)
 """Where a run of the compiler is to be paid for each cell: two stages, so more than one of everything."""
 
 
-def sparing(names: Iterable[str], always: Collection[str] = ()) -> list[Any]:
+def sparing(names: Iterable[str], always: Collection[str]) -> list[Any]:
     """Cells as parameters, by bundled name or by the path of a cell file: most of them marked ``long``, for CI.
 
     Args:
         names: of cells.
-        always: names, or stems of files, that every run takes; the bundled cells unless given.
+        always: names, or stems of files, that every run takes.
     """
-
-    def often(name: str) -> bool:
-        return Path(name).stem in always if always else not name.endswith(".toml")
-
-    return [name if often(name) else pytest.param(name, marks=pytest.mark.long) for name in names]
+    return [name if Path(name).stem in always else pytest.param(name, marks=pytest.mark.long) for name in names]

@@ -11,20 +11,16 @@ import numpy as np
 import pytest
 
 import symrnn
-from symrnn.check.cases import CASES, Case, Problem, draw
-from symrnn.check.check import check
+from symrnn.check.cases import Case, Problem, draw
 from symrnn.check.kernels import Result, run_kernels
-from symrnn.errors import BuildError
 from symrnn.language.cell import Cell
-from symrnn.targets.c.toolchain import find_compiler
+from tests.checked import hold_oracles
+from tests.processors import require_backend
 from tests.sparing import sparing
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 FILES = sorted((Path(__file__).parent / "cells").glob("*.toml"))
-
-# Fewer cases than the bundled cells take keep nine cells within the time of a test run; every kind of case is there.
-CHOSEN = tuple(case for case in CASES if case.steps <= 50 and (case.hidden < 20 or case.ragged))
 
 
 def test_there_are_nine_cell_files_and_none_is_bundled() -> None:
@@ -36,16 +32,10 @@ ALWAYS = ("factor_and_operand", "max_exp", "projection_lstm", "shared_transpose"
 """Cells of everything that cells have, none of them costly; the others with ``-m long``."""
 
 
+@pytest.mark.usefixtures("quick_compiler")
 @pytest.mark.parametrize("name", sparing(map(str, FILES), ALWAYS), ids=lambda name: Path(name).stem)
 def test_every_oracle_holds(name: str) -> None:
-    report = check((symrnn.load(name),), backends=("numpy",), cases=CHOSEN)
-    assert report.passed, report.table()
-
-
-@pytest.mark.parametrize("name", sparing(map(str, FILES)), ids=lambda name: Path(name).stem)
-def test_every_oracle_holds_in_c(name: str) -> None:
-    report = check((symrnn.load(name),), backends=("c",), cases=CHOSEN)
-    assert report.passed, report.table()
+    hold_oracles(name)
 
 
 @dataclass(frozen=True)
@@ -93,8 +83,7 @@ TWINS = (
 @pytest.mark.parametrize("twin", TWINS, ids=lambda twin: twin.cell)
 def test_outputs_and_gradients_are_those_of_pytorch(twin: Twin, backend: str) -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is not installed: nothing to compare with")
-    if backend == "c":
-        require_compiler()
+    require_backend(backend)
     cell = twin.load()
     problem = draw(cell, Case(11, 3, 5, 7))
     ours = run_kernels(symrnn.build(cell, backend=backend), problem, "float64")
@@ -104,14 +93,6 @@ def test_outputs_and_gradients_are_those_of_pytorch(twin: Twin, backend: str) ->
     assert set(theirs.gradients) == set(ours.gradients)
     for label, expected in theirs.gradients.items():
         np.testing.assert_allclose(ours.gradients[label], expected, rtol=0, atol=1e-12, err_msg=f"gradient of {label}")
-
-
-def require_compiler() -> None:
-    """Skip the test, with the reason, where C cannot be built."""
-    try:
-        find_compiler()
-    except BuildError as error:
-        pytest.skip(str(error))
 
 
 def by_torch(torch: Any, twin: Twin, problem: Problem) -> Result:

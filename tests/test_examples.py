@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from symrnn.errors import BuildError
-from symrnn.targets.c.toolchain import find_compiler
+from tests.processors import require_backend
+
+pytestmark = pytest.mark.usefixtures("quick_compiler")
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 CELL_FILE = """
@@ -42,11 +43,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture(params=["numpy", "c"])
 def backend(request: pytest.FixtureRequest) -> str:
     """Each backend, the C kernels where there is a compiler."""
-    if request.param == "c":
-        try:
-            find_compiler()
-        except BuildError as error:
-            pytest.skip(str(error))
+    require_backend(request.param)
     return str(request.param)
 
 
@@ -95,7 +92,7 @@ def test_cells_are_given_only_the_sizes_that_they_have(folder: Path) -> None:
 
 @pytest.mark.parametrize("compiled", [(), ("--compile",)], ids=["eager", "compiled"])
 def test_a_character_model_in_pytorch_learns_and_writes(compiled: tuple[str, ...], folder: Path) -> None:
-    pytest.importorskip("torch")
+    pytest.importorskip("torch", reason="PyTorch is not installed")
     few = (
         "--iterations",
         "100" if not compiled else "5",
@@ -119,7 +116,7 @@ def test_a_character_model_in_pytorch_learns_and_writes(compiled: tuple[str, ...
 
 
 def test_several_processes_train_one_model(folder: Path) -> None:
-    pytest.importorskip("torch")
+    pytest.importorskip("torch", reason="PyTorch is not installed")
     few = (
         "--iterations",
         "20",
@@ -158,7 +155,7 @@ def test_several_processes_train_one_model(folder: Path) -> None:
 def test_a_mistake_in_pytorch_is_told_in_a_line(
     name: str, arguments: tuple[str, ...], words: str, folder: Path
 ) -> None:
-    pytest.importorskip("torch")
+    pytest.importorskip("torch", reason="PyTorch is not installed")
     done = example(name, *arguments, folder=folder)
     assert done.returncode == 2
     assert words in done.stderr

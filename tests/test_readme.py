@@ -78,6 +78,16 @@ def blocks(page: Path) -> Iterator[Block]:
     assert not start, f"{page.name}:{start}: this block is never closed"
 
 
+def is_costly(block: Block) -> bool:
+    """Whether somebody would wait for what the block runs."""
+    return block.kind == "sh" and any(line in block.text for line in COSTLY)
+
+
+def costly(page: Path) -> bool:
+    """Whether a page has anything that runs with ``-m long`` alone."""
+    return any(map(is_costly, blocks(page)))
+
+
 class Reader:
     """Does what a page says, in a folder."""
 
@@ -101,7 +111,7 @@ class Reader:
         """Do what one block says."""
         match block.kind:
             case "sh":
-                left_out = not self.whole and any(costly in block.text for costly in COSTLY)
+                left_out = not self.whole and is_costly(block)
                 left_out |= "examples/torch_" in block.text and importlib.util.find_spec("torch") is None
                 self.output = None if left_out else "".join(self.shell(each, block) for each in block.text.splitlines())
             case "text":
@@ -153,12 +163,15 @@ class Reader:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the pages speak to a Unix shell")
 @pytest.mark.parametrize(
-    "whole", [False, pytest.param(True, marks=pytest.mark.long)], ids=["without optimisation", "whole"]
+    ("page", "whole"),
+    [
+        *(pytest.param(page, False, id=page.stem) for page in PAGES),
+        *(pytest.param(page, True, id=f"{page.stem}-whole", marks=pytest.mark.long) for page in PAGES if costly(page)),
+    ],
 )
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_page_does_what_it_says(page: Path, whole: bool, tmp_path: Path) -> None:
     if page == PYTORCH:
-        pytest.importorskip("torch")
+        pytest.importorskip("torch", reason="PyTorch is not installed")
     shutil.copytree(ROOT / "examples", tmp_path / "examples", ignore=shutil.ignore_patterns("__pycache__"))
     write_cell_of_the_readme(tmp_path)
     reader = Reader(page, tmp_path, whole=whole)

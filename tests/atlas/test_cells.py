@@ -14,21 +14,26 @@ from symrnn.language.families import FAMILIES
 from symrnn.language.similar import doubts
 from tests.families import OF_A_FAMILY, PREPARING, families
 
-CELLS: Mapping[str, Cell] = {name: symrnn.load(name) for name in cells()}
 IDENTIFIED = re.compile(r"arXiv:\d{4}\.\d{4,5}$|doi:10\.\d{4,}/\S+$")
 UNNUMBERED = {"jordan", "rnn", "esn", "lmu", "exponential_trace", "multiplicative_rnn", "mut1", "mut2", "mut3"}
 """Cells of publications that have neither number; they say where they appeared."""
 
 
-def test_there_are_many_and_each_once() -> None:
-    assert len(CELLS) >= 100
-    assert len(CELLS) == len({cell.text for cell in CELLS.values()}) == len(bundled_files())
+@pytest.fixture(scope="module")
+def loaded() -> Mapping[str, Cell]:
+    """The bundled cells by name."""
+    return {name: symrnn.load(name) for name in cells()}
+
+
+def test_there_are_many_and_each_once(loaded: Mapping[str, Cell]) -> None:
+    assert len(loaded) >= 100
+    assert len(loaded) == len({cell.text for cell in loaded.values()}) == len(bundled_files())
     assert {path.parent.name for name, path in bundled_files().items() if name not in first_cells()} == {"more"}
 
 
-@pytest.mark.parametrize("name", CELLS)
-def test_a_cell_says_where_it_comes_from(name: str) -> None:
-    cell = CELLS[name]
+@pytest.mark.parametrize("name", cells())
+def test_a_cell_says_where_it_comes_from(name: str, loaded: Mapping[str, Cell]) -> None:
+    cell = loaded[name]
     assert cell.name == name
     assert cell.title
     assert cell.family in FAMILIES
@@ -39,32 +44,32 @@ def test_a_cell_says_where_it_comes_from(name: str) -> None:
     assert doubts(cell) == ()
 
 
-@pytest.mark.parametrize("name", CELLS)
-def test_a_parent_is_bundled_and_older(name: str) -> None:
-    cell = CELLS[name]
+@pytest.mark.parametrize("name", cells())
+def test_a_parent_is_bundled_and_older(name: str, loaded: Mapping[str, Cell]) -> None:
+    cell = loaded[name]
     if cell.parent:
         assert cell.difference
-        assert year_of(CELLS[cell.parent].reference) <= year_of(cell.reference)
+        assert year_of(loaded[cell.parent].reference) <= year_of(cell.reference)
     line = [name]
-    while CELLS[line[-1]].parent:
-        line.append(CELLS[line[-1]].parent)
+    while loaded[line[-1]].parent:
+        line.append(loaded[line[-1]].parent)
         assert len(line) == len(set(line))
 
 
-def test_few_cells_are_roots() -> None:
+def test_few_cells_are_roots(loaded: Mapping[str, Cell]) -> None:
     roots = {"rnn", "jordan", "exponential_trace", "cornn", "linear_transformer"}
-    assert {name for name, cell in CELLS.items() if not cell.parent} == roots
+    assert {name for name, cell in loaded.items() if not cell.parent} == roots
 
 
-def test_tests_choose_one_cell_of_each_family() -> None:
+def test_tests_choose_one_cell_of_each_family(loaded: Mapping[str, Cell]) -> None:
     assert set(OF_A_FAMILY) == families()
-    assert {family: CELLS[name].family for family, name in OF_A_FAMILY.items()} == {each: each for each in OF_A_FAMILY}
+    assert {family: loaded[name].family for family, name in OF_A_FAMILY.items()} == {each: each for each in OF_A_FAMILY}
 
 
-def test_the_light_way_to_read_files_agrees_with_the_whole_one() -> None:
+def test_the_light_way_to_read_files_agrees_with_the_whole_one(loaded: Mapping[str, Cell]) -> None:
     found = {about.name: (about.title, about.family, about.reference) for about in about_cells()}
-    assert found == {name: (cell.title, cell.family, cell.reference) for name, cell in CELLS.items()}
+    assert found == {name: (cell.title, cell.family, cell.reference) for name, cell in loaded.items()}
 
 
-def test_tests_know_which_cells_prepare_parameters() -> None:
-    assert tuple(name for name in symrnn.cells() if symrnn.load(name).preparation.equations) == PREPARING
+def test_tests_know_which_cells_prepare_parameters(loaded: Mapping[str, Cell]) -> None:
+    assert tuple(name for name, cell in loaded.items() if cell.preparation.equations) == PREPARING

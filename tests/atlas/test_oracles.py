@@ -1,25 +1,21 @@
-"""Every oracle holds for every bundled cell: always for one of each family, for the others with ``-m long``."""
+"""Every oracle holds for every bundled cell: here for those that `test_families` leaves.
+
+They are compiled without optimisation: what is theirs is the text of the kernels, and optimisers are the same for all.
+"""
 
 from __future__ import annotations
 
 import pytest
 
-import symrnn
-from symrnn.check.cases import CASES
-from symrnn.check.check import check
-from symrnn.language.bundled import cells, first_cells
-from tests.families import OF_A_FAMILY
-from tests.sparing import sparing
+from symrnn.language.bundled import cells
+from tests.checked import hold_oracles
+from tests.families import SOME_CELLS
 
-QUICK = tuple(case for case in CASES if case.steps <= 50 and (case.hidden < 20 or case.ragged))
-"""Every kind of case, the first ones of each: as for the cells of the tests."""
-NAMES = [name for name in cells() if name not in first_cells()]
-"""The first cells take every case, in `tests/check`."""
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("quick_compiler")]
+
+NAMES = [name for name in cells() if name not in SOME_CELLS]
 
 
-@pytest.mark.parametrize("name", sparing(NAMES, OF_A_FAMILY.values()))
+@pytest.mark.parametrize("name", NAMES)
 def test_every_oracle_holds(name: str) -> None:
-    report = check((symrnn.load(name),), backends=("numpy", "c"), cases=QUICK)
-    assert report.passed, report.table()
-    assert {deviation.backend for deviation in report.deviations} >= {"numpy", "c"}
-    assert {deviation.dtype for deviation in report.deviations} >= {"float32", "float64"}
+    hold_oracles(name)

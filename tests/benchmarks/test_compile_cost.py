@@ -11,20 +11,17 @@ from benchmarks import compile_cost, subnormal
 from benchmarks.cli import main
 from benchmarks.compile_cost import CompileCost
 from benchmarks.subnormal import Slowed
-from symrnn.errors import BuildError, CheckError
+from symrnn.errors import CheckError
 from symrnn.language.cell import Cell
 from symrnn.language.functions import FUNCTIONS
-from symrnn.targets.c.toolchain import find_compiler
+from tests.processors import compiler_or_skip
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
 
 
 @pytest.fixture
 def tiny() -> Cell:
-    try:
-        find_compiler()
-    except BuildError as error:
-        pytest.skip(str(error))
+    compiler_or_skip()
     return Cell.from_equations("h' = tanh(W @ x)", name="tiny")
 
 

@@ -14,8 +14,8 @@ from benchmarks.machine import describe, kind
 from benchmarks.record import Measurement, Record, Timing
 from benchmarks.results import CUSTOM, PEERS, keep, keep_cell
 from benchmarks.statistics import limit
-from symrnn.errors import BuildError, CheckError
-from symrnn.targets.c.toolchain import find_compiler
+from symrnn.errors import CheckError
+from tests.processors import compiler_or_skip
 
 
 def record(kind: str, cpu: str, ours: float, *, threads: tuple[int, ...] = (1,)) -> Record:
@@ -110,10 +110,7 @@ def test_a_cell_replaces_its_own_figures_alone(tmp_path: Path) -> None:
 
 
 def test_the_kind_is_that_of_the_widest_vectors_and_the_maker(monkeypatch: pytest.MonkeyPatch) -> None:
-    try:
-        compiler = find_compiler()
-    except BuildError as error:
-        pytest.skip(str(error))
+    compiler = compiler_or_skip()
     assert describe()["kind"] == kind(compiler)
     defined = "#define __SSE2__ 1\n#define __AVX2__ 1\n"
 

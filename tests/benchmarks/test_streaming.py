@@ -8,19 +8,16 @@ from benchmarks import streaming
 from benchmarks.cli import main
 from benchmarks.grid import load_cell
 from benchmarks.streaming import Streamed, harness, measure, table
-from symrnn.errors import BuildError, CheckError
+from symrnn.errors import CheckError
 from symrnn.language.cell import Cell
-from symrnn.targets.c.toolchain import find_compiler
+from tests.processors import compiler_or_skip
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
 
 
 @pytest.fixture
 def _compiler() -> None:
-    try:
-        find_compiler()
-    except BuildError as error:
-        pytest.skip(str(error))
+    compiler_or_skip()
 
 
 def test_overheads_are_beyond_the_kernel_and_the_reference_is_called_stated() -> None:

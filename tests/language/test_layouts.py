@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 import symrnn
@@ -15,8 +17,8 @@ def test_a_layout_is_read() -> None:
     cell = read_cell(f'{START}[layouts.torch]\nw = ["W"]\nu = ["U"]\nb = ["b"]\nc = ["b"]\n', "mine.toml")
     assert cell.layouts == {"torch": {"w": ("W",), "u": ("U",), "b": ("b",), "c": ("b",)}}
     assert read_cell(START, "mine.toml").layouts == {}
-    given = {"keras": {"kernel": ["W"], "rest": ["U"], "bias": ["b"]}}
-    made = symrnn.Cell.from_equations("h' = tanh(W @ x + U @ h + b)", layouts=given)  # type: ignore[arg-type]
+    given: Any = {"keras": {"kernel": ["W"], "rest": ["U"], "bias": ["b"]}}
+    made = symrnn.Cell.from_equations("h' = tanh(W @ x + U @ h + b)", layouts=given)
     assert made.layouts["keras"]["rest"] == ("U",)
 
 

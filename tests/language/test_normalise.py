@@ -91,13 +91,20 @@ ODD: dict[str, tuple[str, dict[str, SizeEntry]]] = {
     "tied": ("h' = tanh(x * h) * (U @ x) + (U.T @ h)**3", {}),
 }
 CELLS = [
-    *(load(name) for name in cells() if name not in PREPARING),
-    *(load(path) for path in sorted((Path(__file__).parents[1] / "cells").glob("*.toml"))),
-    *(Cell.from_equations(text, name=name.replace(" ", "_"), sizes=sizes) for name, (text, sizes) in ODD.items()),
+    *(name for name in cells() if name not in PREPARING),
+    *sorted((Path(__file__).parents[1] / "cells").glob("*.toml")),
+    *ODD,
 ]
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
+@pytest.fixture(scope="module", params=CELLS, ids=lambda known: getattr(known, "stem", known))
+def cell(request: pytest.FixtureRequest) -> Cell:
+    if request.param in ODD:
+        text, sizes = ODD[request.param]
+        return Cell.from_equations(text, name="odd", sizes=sizes)
+    return load(request.param)
+
+
 def test_the_normal_form(cell: Cell) -> None:
     shape = {variable.name: variable.shape for variable in cell.normal.variables}
     parameters = {variable.name for variable in cell.normal.of_role(Role.PARAMETER)}
@@ -132,7 +139,6 @@ def test_the_normal_form(cell: Cell) -> None:
     assert len({equation.label for equation in cell.normal.equations}) == len(cell.normal.equations)
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
 def test_what_normalisation_names_is_computed_once(cell: Cell) -> None:
     authors = {equation.target for equation in cell.equations}
     right = [e.expression for e in cell.normal.equations if e.target not in authors]
@@ -140,7 +146,6 @@ def test_what_normalisation_names_is_computed_once(cell: Cell) -> None:
     assert not any(isinstance(node, Number | Constant) for node in right)
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
 def test_a_normal_form_stays_as_it_is(cell: Cell) -> None:
     again = normalise(cell.normal.equations, cell.normal.variables)
     assert [(e.target, e.expression) for e in again.equations] == [
@@ -148,7 +153,6 @@ def test_a_normal_form_stays_as_it_is(cell: Cell) -> None:
     ]
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
 def test_values_are_those_of_the_authors_equations(cell: Cell) -> None:
     random = np.random.default_rng(7)
     sizes = dict(zip(cell.sizes, (3, 4, 2, 5, 3, 2), strict=False))

@@ -1,4 +1,4 @@
-"""What a cell file says of parameters: fixed ones, domains, and starts with options; wrong ones are in `test_wrong_cells`."""
+"""What a cell file says of parameters: fixed ones, domains, and starts with options; wrong ones are in `wrong_tables`."""
 
 from __future__ import annotations
 

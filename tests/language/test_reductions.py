@@ -26,6 +26,9 @@ from symrnn.language.text import to_text
 from symrnn.language.tree import Binary, Call, Expression, Reduce, integer, walk
 from symrnn.plan.expand import written_out
 from symrnn.targets.numpy import functions as numpy
+from tests.processors import require_backend
+
+pytestmark = pytest.mark.usefixtures("quick_compiler")
 
 TEXT = "s = mean(h)\nm = peak(U @ h + b)\nh' = tanh(W @ x + m * h - sum(h * h) + s)"
 
@@ -115,8 +118,7 @@ TIES = (
 @pytest.mark.parametrize("backend", ["numpy", "c", "torch"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_ties_share_the_derivative_equally(units: list[float], expected: list[float], backend: str, dtype: str) -> None:
-    if backend == "torch":
-        pytest.importorskip("torch")
+    require_backend(backend)
     kernels = symrnn.build(LARGEST, backend=backend)
     params = {"b": arrays(np.ones(1, dtype), backend)}
     y, _, tape = kernels.forward(params, arrays(np.array(units, dtype).reshape(1, 1, -1), backend))
@@ -127,7 +129,11 @@ def test_ties_share_the_derivative_equally(units: list[float], expected: list[fl
 
 def arrays(array: Any, backend: str) -> Any:
     """``array``, as a tensor where the kernels take these."""
-    return pytest.importorskip("torch").from_numpy(array) if backend == "torch" else array
+    return (
+        pytest.importorskip("torch", reason="PyTorch is not installed").from_numpy(array)
+        if backend == "torch"
+        else array
+    )
 
 
 def test_what_is_compared_with_its_maximum_is_stored_and_never_computed_again() -> None:
@@ -159,8 +165,7 @@ def test_the_largest_unit_in_c_at_every_place(size: int) -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("shift", [0.0, 1e4, -1e4])
 def test_a_sum_of_exponentials_neither_overflows_nor_vanishes(backend: str, dtype: str, shift: float) -> None:
-    if backend == "torch":
-        pytest.importorskip("torch")
+    require_backend(backend)
     kernels = symrnn.build(symrnn.Cell.from_equations("h' = b * logsumexp(x)", name="partition"), backend=backend)
     units = np.array([-0.5, 1.25, 0.75, 2.0, -3.0], dtype)
     params = {"b": arrays(np.ones(1, dtype), backend)}

@@ -29,6 +29,8 @@ from symrnn.plan.planner import plan
 from symrnn.plan.policy import Policy
 from symrnn.targets import registry
 
+pytestmark = pytest.mark.usefixtures("quick_compiler")
+
 TEXTS = {
     "softmax": "a = softmax(A @ x + B @ h)\nb = softmax(softmax(tanh(h + a)) + u * c)\n"
     "c' = 0.5 * c + b * softmax(u) + P @ softmax(x)\nh' = tanh(a * h + W @ x + Q @ b - softmax(v * h))",
@@ -154,7 +156,11 @@ def backends(*names: str) -> Callable[[Any], Any]:
 
 def given(array: Any, backend: str) -> Any:
     """``array``, as a tensor where the kernels take these."""
-    return pytest.importorskip("torch").from_numpy(array) if backend == "torch" else array
+    return (
+        pytest.importorskip("torch", reason="PyTorch is not installed").from_numpy(array)
+        if backend == "torch"
+        else array
+    )
 
 
 @backends("numpy", "c", "torch")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,7 @@ def test_a_plan_shows_it_once_forward_and_once_backward() -> None:
         ),
     ],
 )
-def test_the_verifier_stops_what_is_out_of_order_or_of_another_size(change, message) -> None:  # type: ignore[no-untyped-def]
+def test_the_verifier_stops_what_is_out_of_order_or_of_another_size(change: Any, message: str | None) -> None:
     right = preparation_of(CELL.preparation)
     wrong = replace(right, forward=replace(right.forward, equations=change(right.forward.equations)))
     if message is None:

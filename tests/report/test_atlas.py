@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,8 +22,8 @@ from symrnn.targets import registry
 from tests.report.test_site import Reader
 
 
-def made(name: str, parent: str = "", **more: str) -> Cell:
-    return Cell.from_equations("h' = tanh(W @ x + U @ h + b)", name=name, parent=parent, **more)  # type: ignore[arg-type]
+def made(name: str, parent: str = "", **more: Any) -> Cell:
+    return Cell.from_equations("h' = tanh(W @ x + U @ h + b)", name=name, parent=parent, **more)
 
 
 def lines(*cells: Cell) -> list[tuple[str, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -143,7 +144,7 @@ def test_code_comes_into_view(browser: Browser, folder: Path) -> None:
 def test_the_keyboard_reaches_everything(browser: Browser, folder: Path) -> None:
     visit(browser, folder, "lstm")
     press = webdriver.ActionChains
-    keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
+    keys = importlib.import_module("selenium.webdriver.common.keys").Keys
     focused = "return document.activeElement.dataset.labels || document.activeElement.id"
     ask(browser, "document.querySelector('#step .formula[data-labels]').focus()")
     assert ask(browser, focused) == "1"

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import symrnn
-from symrnn.errors import BuildError
-from symrnn.targets.c.toolchain import find_compiler
+from tests.processors import require_backend
+
+pytestmark = pytest.mark.usefixtures("quick_compiler")
 
 CELLS = Path(__file__).parents[1] / "cells"
 NAMES = ("lstm", "gru", str(CELLS / "layernorm_lstm.toml"), str(CELLS / "shared_transpose.toml"))
@@ -18,11 +19,7 @@ HEADER = Path(__file__).parents[2] / "templates/c/symrnn.h"
 
 
 def kernels(name: str, backend: str) -> Any:
-    if backend == "c":
-        try:
-            find_compiler()
-        except BuildError as error:
-            pytest.skip(str(error))
+    require_backend(backend)
     return symrnn.build(symrnn.load(name), backend=backend)
 
 

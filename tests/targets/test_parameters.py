@@ -13,9 +13,10 @@ import pytest
 import symrnn
 from symrnn.emit.surface import INITIALISERS_FILE
 from symrnn.emit.templates import template_directory
-from symrnn.errors import BuildError
 from symrnn.language.cell import Cell
-from symrnn.targets.c.toolchain import find_compiler
+from tests.processors import compiler_or_skip, require_backend
+
+pytestmark = pytest.mark.usefixtures("quick_compiler")
 
 MEMORY = symrnn.load(Path(__file__).parents[1] / "given_memory.toml")
 FIXED = ("A", "B", "g", "V")
@@ -47,13 +48,7 @@ STARTED = Cell.from_equations(
 
 
 def kernels(cell: Cell, backend: str, **options: Any) -> Any:
-    if backend == "torch":
-        pytest.importorskip("torch")
-    if backend == "c":
-        try:
-            find_compiler()
-        except BuildError as error:
-            pytest.skip(str(error))
+    require_backend(backend)
     return symrnn.build(cell, backend, **options)
 
 
@@ -219,10 +214,7 @@ def test_a_cell_may_have_fixed_parameters_alone(backend: str) -> None:
 
 
 def test_the_c_files_compile_without_warnings(tmp_path: Path) -> None:
-    try:
-        compiler = find_compiler()
-    except BuildError as error:
-        pytest.skip(str(error))
+    compiler = compiler_or_skip()
     strict = ("-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wpedantic", "-Werror", "-fsyntax-only")
     reservoir = Cell.from_equations("h' = tanh(W @ x + U @ h)", name="reservoir", fixed=("W", "U"))
     for cell in (MEMORY, reservoir):

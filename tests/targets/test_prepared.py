@@ -10,20 +10,15 @@ import pytest
 import symrnn
 from symrnn.check.cases import CASES
 from symrnn.check.check import check
-from symrnn.errors import BuildError
 from symrnn.language.cell import Cell
-from symrnn.targets.c.toolchain import find_compiler
 from tests.prepared import PREPARED, Prepares
+from tests.processors import require_backend
+
+pytestmark = pytest.mark.usefixtures("quick_compiler")
 
 
 def kernels(cell: Cell, backend: str, **options: Any) -> Any:
-    if backend == "torch":
-        pytest.importorskip("torch")
-    if backend == "c":
-        try:
-            find_compiler()
-        except BuildError as error:
-            pytest.skip(str(error))
+    require_backend(backend)
     return symrnn.build(cell, backend, **options)
 
 
@@ -107,7 +102,7 @@ def test_kernels_of_inference_alone(backend: str) -> None:
     k, reference = kernels(one.cell, backend, backward=False), kernels(one.cell, "numpy")
     params, (x, y, *_) = run(reference, one.cell)
     if backend == "torch":
-        torch = pytest.importorskip("torch")
+        torch = pytest.importorskip("torch", reason="PyTorch is not installed")
         params, x = {name: torch.from_numpy(array) for name, array in params.items()}, torch.from_numpy(x)
     np.testing.assert_allclose(np.asarray(k.infer(params, x)[0]), y, rtol=1e-12, atol=1e-12)
 

@@ -10,6 +10,9 @@ from symrnn.check.cases import CASES, draw
 from symrnn.check.check import check
 from symrnn.flow.sweep import Setup, sweep
 from symrnn.targets import registry
+from tests.processors import require_backend
+
+pytestmark = pytest.mark.usefixtures("quick_compiler")
 
 RECIPES = (
     "lstm+zoneout",
@@ -39,8 +42,7 @@ def test_every_oracle_agrees(recipe: str) -> None:
 @pytest.mark.parametrize("backend", ["numpy", "c"])
 def test_masks_go_where_inputs_go(backend: str) -> None:
     """A unit that is kept is kept to the bit, and the gradient of its state goes through it."""
-    if backend not in registry.working():
-        pytest.skip(f"{backend} cannot run here")
+    require_backend(backend)
     recipe = "rnn+zoneout:0.5"
     kernels = symrnn.build(recipe, backend, dtype="float64")
     params, x = kernels.init_params(3, 8), np.random.default_rng(0).normal(size=(5, 2, 3))

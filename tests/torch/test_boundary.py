@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 import symrnn
+from tests.processors import compiler_or_skip
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("symrnn.torch")
+torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+
 
 from symrnn.emit.templates import template_directory  # noqa: E402  # after what skips without PyTorch
 from symrnn.errors import BuildError  # noqa: E402
-from symrnn.targets.c.toolchain import find_compiler  # noqa: E402
 from symrnn.torch import Layer, boundary, cell_kernels, differentiate  # noqa: E402
 from symrnn.torch.cell_kernels import kernels_of  # noqa: E402
 from symrnn.torch.operators import register  # noqa: E402
@@ -27,10 +27,7 @@ CELLS = Path(__file__).parents[1] / "cells"
     "name", ["lstm", str(CELLS / "projection_lstm.toml"), str(CELLS / "max_exp.toml")], ids=lambda name: Path(name).stem
 )
 def test_it_has_no_warnings(name: str, tmp_path: Path) -> None:
-    try:
-        compiler = find_compiler()
-    except BuildError as error:
-        pytest.skip(str(error))
+    compiler = compiler_or_skip()
     text = boundary.source_of(kernels_of(name), "stem")
     assert text == boundary.source_of(kernels_of(name), "stem")
     assert str(Path(torch.__file__).parent) not in text

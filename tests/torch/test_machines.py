@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("torch.distributed")
+pytest.importorskip("torch.distributed", reason="PyTorch is not installed, or without its distributed part")
 
 COMMON = """
 import os, sys, torch, torch.distributed as dist, symrnn.torch

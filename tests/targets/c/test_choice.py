@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 import symrnn
-from symrnn.errors import BuildError
-from symrnn.targets.c.toolchain import find_compiler
 from templates.c.choice import _AT_FIRST, _FIRST_TRIALS, _TRIALS, _Choice
+from tests.processors import compiler_or_skip
+
+pytestmark = pytest.mark.usefixtures("quick_compiler")
 
 MOST = 8
 
@@ -66,10 +67,7 @@ def test_trials_take_a_small_share_of_the_time() -> None:
 
 @pytest.fixture(scope="module")
 def kernels() -> ModuleType:
-    try:
-        find_compiler()
-    except BuildError as error:
-        pytest.skip(str(error))
+    compiler_or_skip()
     return symrnn.build(symrnn.load("gru"), backend="c")
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from symrnn import Cell
-from symrnn.errors import BuildError
 from symrnn.pipeline import program, requested
 from symrnn.targets.c.c_cell import c_cell
 from symrnn.targets.c.files import c_files, runtime_files
@@ -17,7 +16,7 @@ from symrnn.targets.c.flags import LINK
 from symrnn.targets.c.interface import BLOCK_NUMBERS, MOST_PARTS, STATUSES, TAG_WORDS
 from symrnn.targets.c.policy import TILE_FILL
 from symrnn.targets.c.room import packed_numbers
-from symrnn.targets.c.toolchain import find_compiler
+from tests.processors import compiler_or_skip
 
 SIZES = {"input": 3, "hidden": 19, "projection": 5}
 EQUATIONS = """
@@ -62,10 +61,7 @@ def test_packed_weights_take_as_many_numbers_as_python_counts(width: int, tmp_pa
     )
     body = f"size_t size; const small_dims dims = {{.steps = 1, .rows = 1, {fields}}}; return {wrong};"
     (tmp_path / "main.c").write_text(f'#include "small.h"\nint main(void) {{ {body} }}\n')
-    try:
-        compiler = find_compiler().command
-    except BuildError as error:
-        pytest.skip(str(error))
+    compiler = compiler_or_skip().command
     command = [*compiler, "-std=c11", f"-DSYMRNN_VECTOR_BYTES={width}", "main.c", "small.c", "-o", "main", *LINK]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     if width and "SYMRNN_VECTOR_BYTES is 0" in done.stderr:

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 import symrnn
-from symrnn.errors import BuildError
-from symrnn.targets.c.toolchain import find_compiler
+from tests.processors import compiler_or_skip
 
 INPUT, HIDDEN, ROWS = 64, 2112, 30
 """The weights of ``rnn`` take 17.5 MiB, above the runtime's FAR_BYTES; so many rows fill register tiles."""
@@ -16,10 +15,7 @@ INPUT, HIDDEN, ROWS = 64, 2112, 30
 @pytest.mark.parametrize("steps", [1, 11, 40])  # a step alone; less than one chunk (33 steps); more
 @pytest.mark.parametrize("reverse", [False, True])
 def test_far_weights_give_the_results_of_numpy(steps: int, reverse: bool) -> None:
-    try:
-        find_compiler()
-    except BuildError as error:
-        pytest.skip(str(error))
+    compiler_or_skip()
     c, reference = symrnn.build("rnn", backend="c"), symrnn.build("rnn")
     inference = symrnn.build("rnn", backend="c", backward=False)
     params = c.init_params(INPUT, HIDDEN, seed=1)

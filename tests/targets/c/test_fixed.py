@@ -20,13 +20,13 @@ from symrnn.check.kernels import Kernels, TangentKernels
 from symrnn.check.suite import run_suite
 from symrnn.cli import main
 from symrnn.emit.fixed import fixed_sizes
-from symrnn.errors import BuildError, GenerateError, TargetError
+from symrnn.errors import GenerateError, TargetError
 from symrnn.language.cell import Cell
 from symrnn.pipeline import program
 from symrnn.targets.c.flags import LIBRARY, LINK
 from symrnn.targets.c.row import Overwrite, overwrite, row_stages
 from symrnn.targets.c.toolchain import Options, find_compiler, flags
-from tests.processors import load, load_at, require_compiler, require_processor
+from tests.processors import compiler_or_skip, load, load_at, require_compiler, require_processor
 from tests.sparing import ONE, sparing
 
 CELLS = Path(__file__).resolve().parents[2] / "cells"
@@ -53,10 +53,7 @@ def quickly(cell: Cell | str, **sizes: int) -> ModuleType:
 
 @pytest.fixture(autouse=True)
 def _compiler() -> None:
-    try:
-        find_compiler()
-    except BuildError as error:
-        pytest.skip(str(error))
+    compiler_or_skip()
 
 
 @pytest.mark.long

@@ -10,9 +10,8 @@ import pytest
 
 import symrnn
 from symrnn import Cell
-from symrnn.errors import BuildError
 from symrnn.targets.c.interface import DTYPES, MOST_PARTS, STATUSES, WORKER_BYTES, dims_fields, statuses
-from symrnn.targets.c.toolchain import find_compiler
+from tests.processors import compiler_or_skip
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
 
@@ -31,10 +30,7 @@ def cell() -> Cell:
 
 def holds(conditions: list[str], cell: Cell, sizes: dict[str, int], folder: Path) -> None:
     """Compile the header with ``conditions`` that must be true."""
-    try:
-        compiler = find_compiler()
-    except BuildError as error:
-        pytest.skip(str(error))
+    compiler = compiler_or_skip()
     header = symrnn.render(cell, backends=("c",), sizes=sizes)["small.h"]
     folder.joinpath("small.h").write_text(header)
     lines = [f'_Static_assert({condition}, "C and Python differ");' for condition in conditions]
@@ -83,8 +79,5 @@ def test_a_module_states_the_table(cell: Cell, sizes: dict[str, int]) -> None:
 
 
 def built(cell: Cell, sizes: Any) -> Any:
-    try:
-        find_compiler()
-    except BuildError as error:
-        pytest.skip(str(error))
+    compiler_or_skip()
     return symrnn.build(cell, "c", **sizes)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import symrnn
-from symrnn.errors import BuildError, GenerateError
+from symrnn.errors import GenerateError
 from symrnn.targets.c.flags import RUNTIME
-from symrnn.targets.c.toolchain import find_compiler
+from tests.processors import compiler_or_skip
 
 
 @pytest.mark.parametrize(
@@ -56,10 +56,7 @@ DX' = tanh(work + BLOCKS * PACKED)
 @pytest.mark.usefixtures("quick_compiler")
 @pytest.mark.parametrize(("text", "output"), [(ARRAYS, "now"), (BUFFERS, "h")], ids=["arrays", "buffers"])
 def test_values_named_like_arrays_of_the_kernels_compile_and_give_their_numbers(text: str, output: str) -> None:
-    try:
-        find_compiler()
-    except BuildError as error:
-        pytest.skip(str(error))
+    compiler_or_skip()
     cell = symrnn.Cell.from_equations(text, name="named", output=output)
     found = [_run(symrnn.build(cell, backend)) for backend in ("numpy", "c")]
     assert found[0].keys() == found[1].keys()

@@ -17,9 +17,8 @@ import pytest
 
 import symrnn
 from symrnn import Cell
-from symrnn.errors import BuildError
-from symrnn.targets.c.toolchain import Options, find_compiler
-from tests.processors import load
+from symrnn.targets.c.toolchain import Options
+from tests.processors import compiler_or_skip, load
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
 
@@ -41,10 +40,7 @@ def build(name: str = "small", *extra: str, **sizes: int) -> ModuleType:
 
 @pytest.fixture(scope="module")
 def kernels() -> ModuleType:
-    try:
-        find_compiler()
-    except BuildError as error:
-        pytest.skip(str(error))
+    compiler_or_skip()
     return build()
 
 
@@ -222,10 +218,8 @@ def test_a_training_step_packs_once(kernels: Any, monkeypatch: pytest.MonkeyPatc
 
 
 def test_python_runs_one_thread_without_atomic_instructions() -> None:
-    try:
-        kernels: Any = build("small", *NO_ATOMICS)
-    except BuildError as error:
-        pytest.skip(str(error))
+    compiler_or_skip()
+    kernels: Any = build("small", *NO_ATOMICS)
     params, x = kernels.init_params(3, 5), np.ones((200, 400, 3), np.float32)
     y, _ = kernels.infer(params, x)
     with pytest.raises(ValueError, match=r"this library runs only with threads=1, .* no atomic instructions"):
@@ -260,9 +254,6 @@ def test_fixed_memory_counts_the_tag(tmp_path: Path) -> None:
     )
     main = f"int main(void) {{ size_t size; const diagonal_dims dims = {{{fields}}}; return {queries}; }}"
     (tmp_path / "main.c").write_text(f'#include "diagonal.h"\n{main}\n')
-    try:
-        compiler = find_compiler().command
-    except BuildError as error:
-        pytest.skip(str(error))
+    compiler = compiler_or_skip().command
     subprocess.run([*compiler, "-std=c11", "main.c", "diagonal.c", "-o", "main", "-lm"], cwd=tmp_path, check=True)
     assert subprocess.run([tmp_path / "main"], check=False).returncode == 0

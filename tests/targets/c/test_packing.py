@@ -14,15 +14,14 @@ import pytest
 from symrnn import Cell
 from symrnn import load as cell_of
 from symrnn.emit.request import Request
-from symrnn.errors import BuildError
 from symrnn.pipeline import program, render
 from symrnn.targets.c.c_cell import CCell, c_cell
 from symrnn.targets.c.interface import BLOCK_NUMBERS, TAG_WORDS
 from symrnn.targets.c.packed import numbers, parts_of
 from symrnn.targets.c.precision import PRECISIONS
 from symrnn.targets.c.stage_records import CPanel
-from symrnn.targets.c.toolchain import Options, find_compiler
-from tests.processors import load, require_compiler, require_processor
+from symrnn.targets.c.toolchain import Options
+from tests.processors import compiler_or_skip, load, require_compiler, require_processor
 from tests.sparing import sparing
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
@@ -41,10 +40,7 @@ UNTOUCHED = 7.0
 @cache
 def kernels_of(name: str, march: str = "native", *extra: str) -> tuple[ModuleType, CCell]:
     """Kernels that are compiled quickly, and the record that their text is printed from."""
-    try:
-        find_compiler()
-    except BuildError as error:
-        pytest.skip(str(error))
+    compiler_or_skip()
     cell = cell_of(name)
     options = Options("-O0", march=march, extra=extra)
     return load(render(cell, backends=("c",)), cell.name, options), c_cell(program(cell, backend="c"), Request())

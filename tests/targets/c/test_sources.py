@@ -51,12 +51,16 @@ def _run(*command: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", sparing(NAMES, ONE), ids=lambda name: Path(name).stem)
-@pytest.mark.parametrize("compiler", ["gcc", pytest.param("clang", marks=pytest.mark.long)])
-def test_compiles_without_a_warning(compiler: str, name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    # GCC finds what is not initialised only where it optimises; Clang's warnings are the same at every level.
+    ("compiler", "level"),
+    [("gcc", "-O1"), pytest.param("clang", "-O0", marks=pytest.mark.long)],
+)
+def test_compiles_without_a_warning(compiler: str, level: str, name: str, tmp_path: Path) -> None:
     if shutil.which(compiler) is None:
         pytest.skip(f"{compiler} is not installed")
     stem = _sources(name, tmp_path)
-    _run(compiler, *WARNINGS, *ARITHMETIC, "-O1", "-march=native", "-c", f"{stem}.c", folder=tmp_path)
+    _run(compiler, *WARNINGS, *ARITHMETIC, level, "-march=native", "-c", f"{stem}.c", folder=tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -84,9 +88,15 @@ def test_parts_do_not_race(name: str, tmp_path: Path) -> None:
     _run_harness(name, THREAD_SANITIZER, tmp_path)
 
 
+def _sanitizing(name: str) -> str:
+    """The compiler for a cell's harness: GCC for one cell; for the others Clang where it is, which takes half the time."""
+    return "gcc" if name in ONE or shutil.which("clang") is None else "clang"
+
+
 def _run_harness(name: str, options: tuple[str, ...], tmp_path: Path, units: int = 19, *, fixed: bool = False) -> None:
-    if shutil.which("gcc") is None:
-        pytest.skip("gcc is not installed")
+    compiler = _sanitizing(name)
+    if shutil.which(compiler) is None:
+        pytest.skip(f"{compiler} is not installed")
     cell = load(name)
     sizes = dict.fromkeys(cell.sizes, 5) | {"input": 3, "hidden": units}
     if cell.input_is_hidden:
@@ -94,7 +104,7 @@ def _run_harness(name: str, options: tuple[str, ...], tmp_path: Path, units: int
     stem = _sources(name, tmp_path, sizes if fixed else {})
     (tmp_path / "main.c").write_text(harness(cell, sizes))
     flags = ("-std=c11", *ARITHMETIC, *options)
-    _run("gcc", *flags, f"{stem}.c", "main.c", "-o", "main", "-lm", "-pthread", folder=tmp_path)
+    _run(compiler, *flags, f"{stem}.c", "main.c", "-o", "main", "-lm", "-pthread", folder=tmp_path)
     _run("./main", folder=tmp_path)
 
 

@@ -6,17 +6,13 @@ import numpy as np
 import pytest
 
 import symrnn
-from symrnn.errors import BuildError
-from symrnn.targets.c.toolchain import find_compiler
+from tests.processors import compiler_or_skip
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
 
 
 def test_the_first_call_tells_the_number_of_inputs() -> None:
-    try:
-        find_compiler()
-    except BuildError as error:
-        pytest.skip(str(error))
+    compiler_or_skip()
     cell = symrnn.Cell.from_equations("h' = tanh(U @ h + b)", name="autonomous")
     outputs = []
     for backend in ("numpy", "c"):

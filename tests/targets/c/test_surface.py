@@ -14,9 +14,9 @@ import pytest
 import symrnn
 from symrnn.build.loading import import_text
 from symrnn.emit.request import Request
-from symrnn.errors import BuildError, GenerateError
+from symrnn.errors import GenerateError
 from symrnn.targets.c.module import c_module
-from symrnn.targets.c.toolchain import find_compiler
+from tests.processors import compiler_or_skip
 
 
 @pytest.fixture(scope="module")
@@ -25,10 +25,7 @@ def kernels() -> Any:
 
 
 def build(backend: str) -> Any:
-    try:
-        find_compiler()
-    except BuildError as error:
-        pytest.skip(str(error))
+    compiler_or_skip()
     return symrnn.build(symrnn.load("gru"), backend=backend)
 
 

@@ -16,9 +16,8 @@ import numpy as np
 import pytest
 
 import symrnn
-from symrnn.errors import BuildError
-from symrnn.targets.c.toolchain import Options, find_compiler
-from tests.processors import LEVELS, load, load_at
+from symrnn.targets.c.toolchain import Options
+from tests.processors import LEVELS, compiler_or_skip, load, load_at
 from tests.sparing import ONE, sparing
 
 CELLS = Path(__file__).resolve().parents[2] / "cells"
@@ -35,10 +34,7 @@ def kernels() -> ModuleType:
 
 
 def build(name: str | Path) -> ModuleType:
-    try:
-        find_compiler()
-    except BuildError as error:
-        pytest.skip(str(error))
+    compiler_or_skip()
     return symrnn.build(symrnn.load(name), backend="c")
 
 

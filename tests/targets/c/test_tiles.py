@@ -24,7 +24,7 @@ from symrnn.targets.c.flags import MARCH_NATIVE, RUNTIME
 from symrnn.targets.c.tile_trial import SOURCE, TileShape, compile_trial, load_trial, time_shapes, trial_sources
 from symrnn.targets.c.tiles import CLEARLY, MEASURED, SHAPES, TRIED, TileChoice, chosen_tile, options_for, quickest
 from symrnn.targets.c.toolchain import Options, find_compiler, flags, preprocessed
-from tests.processors import LEVELS, load, require_compiler, require_processor
+from tests.processors import LEVELS, compiler_or_skip, load, require_compiler, require_processor
 
 Array = np.ndarray[Any, Any]
 
@@ -37,18 +37,9 @@ RUNS = ((90, 3), (70, 5), (40, 8), (7, 53))
 @pytest.fixture
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cache of the test's own, and no shape in the environment."""
-    if reason := _compiler():
-        pytest.skip(reason)
+    compiler_or_skip()
     monkeypatch.setenv(cache_module.VARIABLE, str(tmp_path / "cache"))
     monkeypatch.delenv(tiles.VARIABLE, raising=False)
-
-
-def _compiler() -> str:
-    try:
-        find_compiler()
-    except BuildError as error:
-        return str(error)
-    return ""
 
 
 def registers(options: Options) -> int:
@@ -91,8 +82,7 @@ def results(options: Options, dtype: str) -> list[Array]:
 
 @pytest.mark.parametrize("level", ["native", "v3", "baseline", "plain"])
 def test_results_are_the_same_with_every_shape(level: str) -> None:
-    if reason := _compiler():
-        pytest.skip(reason)
+    compiler_or_skip()
     options = replace(require_compiler(LEVELS[level]), optimise="-O1")
     require_processor(options.march)
     dtypes = ("float32", "float64")

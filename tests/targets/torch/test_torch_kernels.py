@@ -13,7 +13,7 @@ import symrnn
 from symrnn.check.cases import CASES
 from tests.targets.numpy.numpy_cells import CELLS, load
 
-torch = pytest.importorskip("torch")
+torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
 STEPS, BATCH, INPUTS, UNITS = 4, 3, 2, 2
 Tensors = dict[str, Any]
