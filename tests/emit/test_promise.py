@@ -90,8 +90,9 @@ def test_a_broken_promise_is_not_noticed_and_without_one_it_is(kernels: ModuleTy
         if snapshot:
             with pytest.raises(ValueError, match=r"params\['W_hz'\]: differs from the forward pass"):
                 kernels.backward(given, tape, dy)
-        else:
-            assert not np.array_equal(kernels.backward(given, tape, dy).x, expected.x)
+        else:  # C still has what `forward` packed, NumPy reads the arrays again
+            same = np.array_equal(kernels.backward(given, tape, dy).x, expected.x)
+            assert same == hasattr(kernels, "LIBRARY")
         # Another precision is packed when it is first needed.
         found = kernels.infer(packed, x.astype(np.float64))[0]
         then = params if snapshot else given
