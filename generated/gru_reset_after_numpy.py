@@ -1493,7 +1493,8 @@ def _hold_domains(params: Mapping[str, Any]) -> None:
 class Tape:
     """What a forward pass keeps for the backward pass; ``states["name"]`` is ``(T + 1, B, size)`` and read-only.
 
-    It refers to ``x`` and to the parameters and holds no copies: do not change them before `backward`.
+    It refers to ``x`` and to the parameters and holds no copies of them: do not change them before `backward`. Where
+    kernels read parameters in an order of their own, it keeps them so too.
     """
 
     __slots__ = ("data", "dims", "params", "states")

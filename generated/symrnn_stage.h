@@ -133,7 +133,7 @@ ONCE void accumulate_tiles(int fresh, size_t rows, size_t columns, size_t depth,
             const size_t part = pace.depth * pace.panel_row;
             if (next) { /* each tile asks for a share of the next part */
                 pace.ahead = pace.k0 + pace.depth < depth || strip + together < all.count ? from + part : next;
-                pace.ahead_row = pace.panel_row / runs;
+                pace.ahead_row = (pace.panel_row + runs - 1) / runs;
             }
             for (size_t row = 0, run = 0, height; row < rows; row += height, ++run) {
                 const size_t left = rows - row;

@@ -10,6 +10,7 @@ from symrnn.plan.planner import plan
 from symrnn.plan.policy import Policy
 
 SHORT = 400
+SIZES = {"A": ["hidden", "p"], "C": ["hidden", "q"]}
 
 
 def test_they_name_the_cell_its_digest_and_what_there_is() -> None:
@@ -39,3 +40,11 @@ def test_a_digest_changes_with_what_has_no_gradient() -> None:
         for gradient in (True, False)
     ]
     assert cells[0].digest != cells[1].digest
+
+
+def test_sizes_in_another_order_are_another_cell() -> None:
+    """Generated functions take them in this order."""
+    one = symrnn.Cell.from_equations("h' = mean(A, p) * h + mean(C, q) * x", sizes=SIZES)
+    other = symrnn.Cell.from_equations("h' = mean(A, p) * h + mean(C, q) * x", sizes=dict(reversed(SIZES.items())))
+    assert one.sizes != other.sizes
+    assert one.digest != other.digest

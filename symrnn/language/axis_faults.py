@@ -7,6 +7,7 @@ messages. Leaves out: sizes that agree (`symrnn.language.axis_sizes`), which rai
 from __future__ import annotations
 
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from symrnn.language.axes import acted_on, axes_of, has_axes, has_text, in_words, size_of
 from symrnn.language.origin import shown
@@ -71,9 +72,8 @@ class ActionFaults:
     @staticmethod
     def _other_side(form: MatVec, axes: Sequence[str], others: Sequence[str]) -> str:
         """The remedy where the last of ``axes`` is none of the columns: the other side of the matrix if that has it."""
-        operand = shown(to_text(form.operand), 40)
         if tuple(others) == tuple(axes[-1:]):
-            turned = f"{form.matrix}{'.T' * (not form.transposed)} @ {operand}"
+            turned = shown(to_text(replace(form, transposed=not form.transposed)), 60)
             return f"its other side has the last axis, `{axes[-1]}`: write `{turned}`, which keeps the other axes"
         if form.transposed:
             return "use another matrix"

@@ -213,10 +213,9 @@ def _run(
     run = _RUNS.get(key)
     if run is not None:
         return run
-    run = _Run(sizes, dtype, steps, batch, None, reverse, None, _MOST_PARTS)
-    if run.parts > 1:
-        return _keep(key, _Run(sizes, dtype, steps, batch, None, reverse, None, most))
-    return _keep(alone, run)
+    run = _Run(sizes, dtype, steps, batch, None, reverse, None, most)
+    always = run.parts == 1 and _query(dtype, "useful_parts", run.dims, _MOST_PARTS, 1) == 1
+    return _keep(alone if always else key, run)
 
 
 def _prepare(

@@ -476,6 +476,8 @@ QUERY size_t useful_parts(const S(routine) *r, size_t most, int awake, int fused
     size_t best = 1;
     for (size_t i = 0; i < r->states; ++i)
         states += (double)r->array[AT_STATES + 2 * i].width;
+    if (least <= (awake ? START_NS : WAKE_NS))
+        return 1;
     for (size_t parts = 2; HAS_PARTS && parts <= most && parts <= SYMRNN_MOST_PARTS; ++parts) {
         double one = step * (double)share(rows, 1, parts) / (double)rows;
         if (!takes_rows(r, parts, fused ? HOIST : LOOP))

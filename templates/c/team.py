@@ -111,7 +111,7 @@ class _Team:
         )
         self._last = time.perf_counter_ns()
         if choice is not None:
-            choice.note(ran.value, self._last - begun)
+            choice.note(parts, self._last - begun)  # what it costs to ask for so many, whether or not they come
         missed = ran.value < parts and any(worker.away() for worker in late)
         if missed and self._last - begun < _ALONE_NS:
             self._alone_until = self._last + _ALONE_NS

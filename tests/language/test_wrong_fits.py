@@ -121,6 +121,14 @@ ACTING = (
         "y",
     ),
     Misfit(
+        "a matrix on the wrong side of a sum",
+        MEMORY.replace("{} @ S", "W @ (S - 2 * S)"),
+        (1, 5),
+        ("write `W.T @ (S - 2 * S)`, which keeps the other axes",),
+        {**S, "W": ["key", "value"]},
+        "y",
+    ),
+    Misfit(
         "neither side",
         MEMORY.format("W"),
         (1, 5),
