@@ -25,7 +25,7 @@ parameters know of it."""
 SIGNS = {"coupled", "alif", "egru", "mlstm", "rate_rnn"}
 """Cells whose gradients hold the sign of a sum or of a quotient of its own argument."""
 DEEP = {
-    *("lstm_layernorm", "lstm_mogrifier", "lstm_ordered", "ltc", "ode_rnn", "rhn"),
+    *("lstm_layernorm", "lstm_mogrifier", "lstm_ordered", "ltc", "ode_rnn", "rhn", "rits"),
     *("deltanet", "gated_deltanet", "linear_transformer"),
 }
 """Cells of inner steps, of long sums in quotients or of sums of sums: their expressions outgrow the algebra."""

@@ -20,7 +20,7 @@ from symrnn.language.cell import Cell
 from symrnn.language.functions import Algebra
 from symrnn.language.symbolic import Restorer, atoms_of, symbol, to_sympy
 from symrnn.language.system import ONE, Equation, Role, System
-from symrnn.language.tree import PRIME, Call, Expression, MatVec, Name, names, walk
+from symrnn.language.tree import PRIME, Broadcast, Call, Expression, MatVec, Name, names, walk
 
 
 def recurrent_matrices(cell: Cell) -> tuple[str, ...]:
@@ -100,8 +100,10 @@ def _ways(cell: Cell, state: str) -> Iterator[tuple[Expression, str, int]]:
             slope *= _root(equation)
         atoms = [Name(variable.name) for variable in system.variables]
         inner = [atom for each in system.equations for atom in atoms_of(each.expression)]
+        # A value that the state's equation repeats along axes has the symbol of what is repeated: there it has all axes.
+        wide = [atom for atom in inner if isinstance(atom, Broadcast) and atom.size == cell.size(state)]
         for bias, sign in _added(system, name):
-            yield Restorer((*atoms, *inner))(slope), bias, sign
+            yield Restorer((*wide, *atoms, *inner))(slope), bias, sign
 
 
 def _root(equation: Equation) -> Algebra:

@@ -75,6 +75,6 @@ def test_progress_is_one_line_on_a_terminal(monkeypatch: pytest.MonkeyPatch, run
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
     assert run("generate", CELL, "--dry-run", "--backend", "numpy")[0] == 0
-    assert terminal.getvalue().startswith("\r\x1b[Krnn: ")
+    assert terminal.getvalue().startswith("\r\x1b[Kreading rnn\r\x1b[K\r\x1b[Krnn: ")
     assert terminal.getvalue().endswith("\r\x1b[K")
     assert "\n" not in terminal.getvalue()
