@@ -67,6 +67,15 @@ def test_biases_are_turned_to_what_holds_more(equations: str, signs: dict[str, i
         assert factor[0] > factor[1]
 
 
+def test_a_gate_for_all_units_of_a_head_takes_part_in_a_factor() -> None:
+    gated = "a = sigmoid(A @ x)\nf = sigmoid(W_f @ x + b_f)\nh' = a * f * h + tanh(W @ x)"
+    heads = {name: ["head", "unit", "input"] for name in ("W_f", "W")}
+    cell = Cell.from_equations(gated, sizes={**heads, "h": ["head", "unit"], "A": ["head", "input"], "a": "head"})
+    params = symrnn.build(cell).init_params(2, 1, head=2, unit=3, seed=0, dtype="float64")
+    steps = run_steps(cell, params, np.random.default_rng(0).normal(size=(2, 1, 2)))
+    assert holding_signs(steps, "h") == {"b_f": 1}
+
+
 def test_what_multiplies_a_bias_makes_it_no_bias() -> None:
     cell = Cell.from_equations("u = sigmoid(p * h + s * (W @ x))\nh' = u * h")
     assert holding_biases(cell) == {}
