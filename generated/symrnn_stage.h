@@ -151,8 +151,8 @@ ONCE void accumulate_tiles(int fresh, size_t rows, size_t columns, size_t depth,
 
 /* sums[i][j] += a[i][k] * panel[k][j] for any numbers of rows and columns, and one product or more. If they are fresh, = instead
    of +=. All rows use a part of the panel before the next part is read: it comes from a far cache only once. If it does come from
-   one, `next` is the panel that is read after this one, and the tiles of a part ask for the next part. Else it is null. With SPARE_LOW, up to three rows that full tiles leave are a tile of their own,
-   which is wider. */
+   one, `next` is the panel that is read after this one, and the tiles of a part ask for the next part. Else it is null. With
+   SPARE_LOW, up to three rows that full tiles leave are a tile of their own, which is wider. */
 ALWAYS void accumulate(int fresh, size_t rows, size_t columns, size_t depth, const real *const *a, size_t a_depth,
                        const real *panel, real *sums, size_t sums_row, const real *next)
 {

@@ -280,9 +280,8 @@ class Cell(System):
         further = [f"domain {sorted(self.domain.items())!r}"] if self.domain else []
         further += [f"fixed {self.fixed!r}"] if self.fixed else []
         further += [f"held {self.held_inputs!r}"] if self.held_inputs else []
-        further += (
-            [f"sizes {self.sizes!r}"] if {*self.sizes} - {INPUT, HIDDEN} else []
-        )  # functions take them in this order
+        # Functions take sizes in this order.
+        further += [f"sizes {self.sizes!r}"] if {*self.sizes} - {INPUT, HIDDEN} else []
         return digest(self.name, self.text, " ".join(self.returned), *tables, *shapes, *further)
 
     @property

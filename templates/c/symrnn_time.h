@@ -511,9 +511,9 @@ ONCE int place_products(const S(columns) *right, size_t rights, size_t parts, si
     return fits & (!rights || take(end, &panels[rights], parts, CHUNK, LEFT_TILES * TILE_ROWS));
 }
 
-/* The deferred products and sums of so many rows from the current step on, this part's share of each gradient; whether they are the
-   first of a gradient that begins at zero. What ran last comes first: so a sequence may be cut where a
-   chunk begins, its last piece go backward first, and all pieces add to one gradient, which is then the same to the bit. */
+/* The deferred products and sums of so many rows from the current step on, this part's share of each gradient; `first` says that
+   they begin a gradient at zero. What ran last comes first: so a sequence may be cut where a chunk begins, its last piece go backward
+   first, and all pieces add to one gradient, which is then the same to the bit. */
 INLINE void run_products(const S(at) *at, const S(routine) *r, const S(products) *p, size_t rows, int first, real *workspace,
                          const size_t *panels)
 {
