@@ -34,7 +34,7 @@ ORDER = (
     "diagnose",
     "cli",
 )
-ANYWHERE = ("errors", "late", "optional", "parts", "version")
+ANYWHERE = ("errors", "late", "optional", "parts", "saying", "version")
 """Modules that import nothing of symrnn but one another: everything may import them."""
 LATE = ("import_module", "__import__")
 MAY_BE_LATE = ("symrnn/late.py", "symrnn/optional.py")

@@ -16,7 +16,7 @@ from symrnn.check.deviations import Deviation, NotRun, Points, Report, worst
 from symrnn.check.kernels import Kernels, TangentKernels
 from symrnn.check.measure import CENTRAL, EXPANSION
 from symrnn.check.numpy_build import this_numpy
-from symrnn.check.suite import Progress, Subjects, not_smooth, run_cases, say_at, silent
+from symrnn.check.suite import Subjects, not_smooth, run_cases
 from symrnn.derive.compared import DIGITS
 from symrnn.derive.derivation import derive
 from symrnn.derive.proof import Proof, prove
@@ -27,6 +27,7 @@ from symrnn.language.cellfile import CellLike, load
 from symrnn.pipeline import build_kernels, requested
 from symrnn.plan.planner import plan
 from symrnn.plan.program import Program
+from symrnn.saying import Progress, say_at, silent
 from symrnn.targets import registry
 from symrnn.targets.description import PRECISIONS
 

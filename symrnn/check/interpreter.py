@@ -37,6 +37,7 @@ from symrnn.language.tree import (
     Reduce,
     VectorCall,
 )
+from symrnn.saying import Progress, silent
 
 Vector = list[float]
 
@@ -180,7 +181,7 @@ def interpret(
     lengths: Sequence[int] | Array | None = None,
     reverse: bool = False,
     inputs: Mapping[str, Array] | None = None,
-    progress: Callable[[str], None] = lambda line: None,
+    progress: Progress = silent,
 ) -> Interpreted:
     """The layer's outputs and states by the author's equations.
 
@@ -225,7 +226,7 @@ def interpret(
     return Interpreted(ys, {name: states[name][-1].copy() for name in cell.states}, states)
 
 
-def interpret_at(cell: Cell, problem: Problem, progress: Callable[[str], None] = lambda line: None) -> Interpreted:
+def interpret_at(cell: Cell, problem: Problem, progress: Progress = silent) -> Interpreted:
     """The outputs and states at the point of ``problem``; ``progress`` as in `interpret`.
 
     Raises:

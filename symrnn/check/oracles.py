@@ -31,6 +31,7 @@ from symrnn.check.kernels import (
 )
 from symrnn.check.measure import Array
 from symrnn.language.cell import Cell
+from symrnn.saying import Progress, silent
 
 COMPLEX_SIZE = 2.0**-830
 """The complex step, 1.4e-250: its square is zero in float64 and not merely small, so the real part of a perturbed run is
@@ -96,7 +97,7 @@ class Finding:
     error: float
 
 
-def by_interpreter(cell: Cell, problem: Problem, progress: Callable[[str], None] = lambda line: None) -> Reference:
+def by_interpreter(cell: Cell, problem: Problem, progress: Progress = silent) -> Reference:
     """The forward oracle; ``progress`` is called before each step of each row."""
     reverse = problem.case.reverse
     forward = interpret_at(cell, problem, progress)

@@ -13,7 +13,7 @@ Leaves out: building the kernels, and the symbolic proof (`symrnn.check.check`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import cast
@@ -37,19 +37,8 @@ from symrnn.language.reductions import REDUCTIONS
 from symrnn.language.system import HIDDEN, INPUT, ONE
 from symrnn.language.tree import Call, Reduce, walk
 from symrnn.plan.program import Program
+from symrnn.saying import Progress, say_at, silent
 from symrnn.targets import registry
-
-Progress = Callable[[str], None]
-
-
-def silent(_: str) -> None:
-    """Report nothing."""
-
-
-def say_at(progress: Progress, at: str, what: str) -> None:
-    """Report a piece of the work that ``at`` names."""
-    progress(f"{at}, {what}")
-
 
 BESIDE_STEPS = 20
 """The longest case that runs near the cell's start beside the dense draws."""

@@ -56,6 +56,7 @@ from symrnn.language.tree import (
     names,
 )
 from symrnn.language.vectors import VECTORS
+from symrnn.saying import Progress, silent
 
 MOST_EXPANSION = 50_000
 """The most terms that differentiation may write at one size: a term for each leaf of each derivative of each unit."""
@@ -102,7 +103,7 @@ def prove(
     cell: Cell,
     sizes: tuple[int, ...] = (1, 2, 3),
     seed: int = 0,
-    progress: Callable[[str], None] = lambda line: None,
+    progress: Progress = silent,
 ) -> Proof:
     """Compare the derived gradients of one step with those of its scalar expansion.
 
@@ -140,9 +141,7 @@ class _Slopes:
 class _Comparison:
     """The two sides at one size: every size name stands for ``units``."""
 
-    def __init__(
-        self, cell: Cell, backward: System, units: int, seed: int, progress: Callable[[str], None] = lambda line: None
-    ) -> None:
+    def __init__(self, cell: Cell, backward: System, units: int, seed: int, progress: Progress = silent) -> None:
         self._cell = cell
         self._say = progress
         self._backward = backward

@@ -15,7 +15,7 @@ import numpy as np
 from symrnn.derive.derivation import derive
 from symrnn.diagnose.attempt import Trial
 from symrnn.diagnose.diagnosis import Diagnosis, Verdict
-from symrnn.diagnose.effort import Effort, Progress
+from symrnn.diagnose.effort import Effort
 from symrnn.diagnose.layout import Layout, read_layout
 from symrnn.diagnose.locate import Established, Suspects, locate
 from symrnn.diagnose.model import Model
@@ -26,6 +26,7 @@ from symrnn.diagnose.sample import LOUD, SOFT, Shape
 from symrnn.diagnose.subject import Returned, Subject, as_subject, load_subject
 from symrnn.errors import DiagnoseError
 from symrnn.language.cellfile import CellLike, load
+from symrnn.saying import Progress, silent
 
 
 def diagnose(
@@ -34,7 +35,7 @@ def diagnose(
     *,
     layout: Mapping[str, str] | None = None,
     seed: int = 0,
-    progress: Progress = lambda line: None,
+    progress: Progress = silent,
 ) -> Diagnosis:
     """Compare a hand-written backward pass with the derived one.
 

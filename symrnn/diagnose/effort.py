@@ -6,8 +6,9 @@ Leaves out: what is computed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+
+from symrnn.saying import Progress
 
 LIMIT = 130_000
 """The limit of one diagnosis, in steps of a pass with its variants side by side."""
@@ -15,8 +16,6 @@ ALONE = 6
 """The count of a step of a pass that runs alone."""
 _SAID_EVERY = 8_000
 """About a second's work."""
-
-Progress = Callable[[str], None]
 
 
 @dataclass

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +29,7 @@ from symrnn.language.system import HIDDEN, INPUT, ONE
 from symrnn.language.transform.masks import masks
 from symrnn.language.tree import names
 from symrnn.pipeline import build
+from symrnn.saying import Progress, silent
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def sweep(
     scales: Sequence[float] = (),
     biases: Sequence[float] = (),
     setup: Setup = Setup(),
-    progress: Callable[[str], None] = lambda line: None,
+    progress: Progress = silent,
 ) -> Sweep:
     """Gradient flow of every cell at every combination of ``scales`` and ``biases``; None leaves the initial values.
 

@@ -21,6 +21,7 @@ from symrnn.flow.sweep import Setup, own_sizes, sweep
 from symrnn.language.axes import shape_axes
 from symrnn.language.cell import Cell
 from symrnn.language.system import HIDDEN
+from symrnn.saying import Progress, silent
 
 SETUP = Setup(steps=60, batch=1, input=8, hidden=24)
 SCALES, BIASES = (0.5, 1.0, 1.5), (0.0, 3.0)
@@ -64,7 +65,7 @@ def _units(cell: Cell) -> str:
     return ", ".join([*units, *(f"{name} = {number}" for name, number in own_sizes(cell, SETUP).items())])
 
 
-def comparison_chart(cells: Sequence[Cell], progress: Callable[[str], None] = lambda line: None) -> Chart:
+def comparison_chart(cells: Sequence[Cell], progress: Progress = silent) -> Chart:
     """The gradient flow of several cells beside each other; ``progress`` is called before each run."""
     scales, biases = (", ".join(f"{value:g}" for value in values) for values in (SCALES, BIASES))
     caption = (

@@ -5,7 +5,7 @@ Reads derivations; returns an `Overview` of plain data. Leaves out: layout and c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -21,6 +21,7 @@ from symrnn.plan.program import Program
 from symrnn.plan.size import Count
 from symrnn.report.charts import Chart, comparison_chart
 from symrnn.report.page import Figure, Formula, counted, formula, forward_figure
+from symrnn.saying import Progress, silent
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ FACTS = (
 def overview(
     derivations: Sequence[Derivation],
     programs: Sequence[Program],
-    progress: Callable[[str], None] = lambda line: None,
+    progress: Progress = silent,
     everything: int = 0,
     atlas: str = "",
 ) -> Overview:

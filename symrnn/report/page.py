@@ -6,7 +6,7 @@ colours (`templates/report/`), and what the lecture says (`symrnn.derive.lecture
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -22,6 +22,7 @@ from symrnn.plan.size import Count
 from symrnn.report.charts import Chart, flow_chart
 from symrnn.report.code import Listing, listings
 from symrnn.report.drawing import Drawing, draw
+from symrnn.saying import Progress, silent
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def page(
     found: Sources,
     sections: Sequence[Section],
     pages: Collection[str] = (),
-    progress: Callable[[str], None] = lambda line: None,
+    progress: Progress = silent,
 ) -> Page:
     """The page of a cell.
 

@@ -6,7 +6,7 @@ Reads cells; returns texts by file name. Leaves out: writing them (`symrnn.emit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,6 +19,7 @@ from symrnn.plan.program import Program
 from symrnn.report.atlas import Atlas, atlas
 from symrnn.report.overview import Overview, overview
 from symrnn.report.page import Page, page
+from symrnn.saying import Progress, say_at, silent
 from symrnn.targets import registry
 
 INDEX, ATLAS = "index.html", "atlas.html"
@@ -50,7 +51,7 @@ class _Planned:
 
 def site(
     cells: Sequence[Cell],
-    progress: Callable[[str], None] = lambda line: None,
+    progress: Progress = silent,
     compared: Collection[str] | None = None,
 ) -> dict[str, str]:
     """The pages of ``cells`` and the overview: file name to text; and the atlas, if the overview leaves cells out.
@@ -98,7 +99,7 @@ def site(
         files[ATLAS] = _text("atlas", tree, links.of(ATLAS))
     for number, each in enumerate(planned, 1):
         cell = each.derivation.cell
-        say = partial(_say_at, progress, f"{cell.name}: its page ({number} of {len(cells)})")
+        say = partial(say_at, progress, f"{cell.name}: its page ({number} of {len(cells)})")
         say("printing kernels")
         found = sources(each.programs, requested(cell, names))
         say("its lecture")
@@ -106,11 +107,6 @@ def site(
         lines = page(each.derivation, found, sections, known, progress=say)
         files[file_name(cell)] = _text("page", lines, links.of(file_name(cell)))
     return files
-
-
-def _say_at(progress: Callable[[str], None], at: str, what: str) -> None:
-    """Report a piece of the work that ``at`` names."""
-    progress(f"{at}, {what}")
 
 
 def file_name(cell: Cell) -> str:
