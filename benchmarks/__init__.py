@@ -12,6 +12,7 @@ Run from the root of the repository, after ``python -m pip install -e ".[bench]"
 out, and the output names it. Environment variables for a BLAS or OpenMP change what libraries do. The output names
 them, and ``env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE python -m benchmarks peers`` runs without two of them.
 ``SYMRNN_MARCH=v3`` measures our kernels and the limits in the code for another processor; the peers choose for themselves.
+``python -m benchmarks hold avx2 COMMAND`` runs any command as on a processor without AVX-512, for ours and for all peers alike.
 
 All participants run on the same cores. "All cores" means that each of them may use all: our kernels are then called without a
 number of threads, as a user calls them. ``inference`` packs parameters once. ``training`` takes plain arrays, and each library
@@ -32,6 +33,7 @@ takes them in its own layout, an advantage for it.
     custom_tables    `Record`            → tables
     results          records             → `RESULTS.md`         the figures that are kept, by kind of processor
     profile          one point           → a table              regions of the generated C file, timed in place
+    held             vectors            → an environment       narrower vectors, for all that a program loads
     streaming        units               → `Streamed`           a step of one row, sizes open and fixed
 
 Nothing here knows a cell. The names that other libraries give to its parameters are data (``participants/fused_layers.toml``).

@@ -1,4 +1,4 @@
-"""The command line: ``peers``, ``custom``, ``results``, ``profile``, ``stream``, ``compile`` and ``subnormal``.
+"""The command line: ``peers``, ``custom``, ``results``, ``profile``, ``stream``, ``compile``, ``subnormal`` and ``hold``.
 
 Reads arguments; prints results on standard output, progress and errors on standard error. Exit codes: 0 done, 1 a result was
 wrong, 2 trouble.
@@ -9,13 +9,14 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks import compile_cost, custom, custom_tables, markdown, plot, profile, results, streaming, subnormal
+from benchmarks import compile_cost, custom, custom_tables, held, markdown, plot, profile, results, streaming, subnormal
 from benchmarks.competition import Plan
 from benchmarks.grid import (
     CELLS,
@@ -90,6 +91,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_cells(tiny)
     tiny.add_argument("--functions", action="store_true", help="each function of the language, in place of cells")
     tiny.set_defaults(run=_subnormal)
+    narrow = commands.add_parser(
+        "hold",
+        help="run a command as on a processor with narrower vectors, for ours and for all peers alike",
+    )
+    narrow.add_argument("vectors", choices=held.VECTORS, help="the widest vectors that programs find")
+    narrow.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND …", help="what to run")
+    narrow.set_defaults(run=_hold)
     return parser
 
 
@@ -273,6 +281,16 @@ def _subnormal(arguments: argparse.Namespace) -> int:
     print(subnormal.table(measured), end="")
     _write(arguments.json, measured)
     return 0
+
+
+def _hold(arguments: argparse.Namespace) -> int:
+    if not arguments.command:
+        raise SymrnnError("hold: no command; for example: python -m benchmarks hold avx2 python -m symrnn info")
+    given = os.environ | held.environment(arguments.vectors)
+    try:
+        os.execvpe(arguments.command[0], arguments.command, given)
+    except FileNotFoundError as error:
+        raise SymrnnError(f"hold: no command {arguments.command[0]!r} is on the path") from error
 
 
 def _each(cells: Sequence[Cell], measure: Callable[[Cell], Sequence[Any]]) -> list[Any]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.grid import available_cores
+from benchmarks.held import held_to
 from symrnn.errors import CheckError
 from symrnn.targets.c.march import chosen_march
 from symrnn.targets.c.tiles import options_for
@@ -37,7 +38,7 @@ def describe() -> dict[str, Any]:
     """
     compiler = find_compiler()
     return {
-        "cpu": _cpu(),
+        "cpu": _cpu() + (f", held to {held_to()}" if held_to() else ""),
         "kind": kind(compiler),
         "architecture": platform.machine(),
         "system": platform.system(),

@@ -21,7 +21,12 @@ FOLDER = Path(__file__).parent / "results"
 PAGE = Path(__file__).parent / "RESULTS.md"
 PEERS, CUSTOM = "peers", "custom"
 
-KINDS = {"avx512-amd": "AVX-512, AMD", "avx512-intel": "AVX-512, Intel", "avx2-amd": "AVX2, AMD"}
+KINDS = {
+    "avx512-amd": "AVX-512, AMD",
+    "avx512-intel": "AVX-512, Intel",
+    "avx2-amd": "AVX2, AMD",
+    "avx2-intel": "AVX2, Intel",
+}
 """Kinds of processors that the page always shows, and their names for people. Others follow if they were measured."""
 
 _HEAD = """\

@@ -1,0 +1,67 @@
+"""A program as it would run on a processor with narrower vectors, compilers and other libraries included.
+
+Reads the name of vectors; returns the environment in which a program, and all that it starts, finds no wider ones: a library
+that is loaded before any other (``held.c``) answers what they ask the processor. So ours and every peer can be measured, and
+all tests run, in the code that most people's processors run. Caches, pipes and clock stay those of the processor at hand.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import sys
+from pathlib import Path
+
+from symrnn.build.cache import VARIABLE as CACHE_VARIABLE
+from symrnn.build.cache import cache_directory
+from symrnn.errors import CheckError
+from symrnn.targets.c.library import compile_library
+from symrnn.targets.c.toolchain import Options
+
+VECTORS = ("avx2",)
+"""What a program can be held to."""
+
+VARIABLE = "SYMRNN_HELD"
+"""Environment variable that says what a process is held to, for the record of a run."""
+
+_SET_CPUID, _ALLOWED = 0x1012, 1  # of arch_prctl
+_ARCH_PRCTL = 158
+
+
+def environment(vectors: str) -> dict[str, str]:
+    """The variables of a program that is held, beside those of this process.
+
+    Compiled kernels have a folder of their own in the cache: what is compiled for this machine's processor differs.
+
+    Args:
+        vectors: of `VECTORS`.
+
+    Raises:
+        CheckError: this system does not let a program hide features of the processor from itself.
+        BuildError: the library cannot be compiled.
+    """
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        raise CheckError(f"only Linux on x86-64 can hold a program to {vectors}; this is {sys.platform}")
+    if ctypes.CDLL(None).syscall(_ARCH_PRCTL, _SET_CPUID, _ALLOWED):
+        raise CheckError(
+            "this processor, or the system that lends it, does not let a program hide features of the processor from itself "
+            "(cpuid_fault among the flags of /proc/cpuinfo); measure on a processor that has no wider vectors"
+        )
+    source = Path(__file__).with_name("held.c")
+    library = compile_library(
+        {source.name: source.read_text(encoding="utf-8")}, "held", options=Options("-O2", march="baseline")
+    )
+    preloaded = [str(library), *filter(None, [os.environ.get("LD_PRELOAD")])]
+    tunables = [*filter(None, [os.environ.get("GLIBC_TUNABLES")]), "glibc.cpu.hwcaps=-AVX512F,-AVX512VL"]
+    return {
+        "LD_PRELOAD": ":".join(preloaded),
+        "GLIBC_TUNABLES": ":".join(tunables),  # the C library asks before anything can be preloaded
+        CACHE_VARIABLE: str(cache_directory() / f"held-{vectors}"),
+        VARIABLE: vectors,
+    }
+
+
+def held_to() -> str:
+    """What this process is held to; empty if it is not."""
+    return os.environ.get(VARIABLE, "")
