@@ -55,7 +55,7 @@
 #include "gru_reset_after.h"
 
 #define MOST_SUMS 8
-#define MOST_OPERANDS 3
+#define MOST_OPERANDS 2
 #define MOST_STAGES 5
 #define MOST_ARRAYS 12
 #define MOST_RIGHTS 2
@@ -67,7 +67,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "c37ef812e9d3362152a581f2e5f0a390"
+#define SYMRNN_DIGEST "8f9e938164dcb481339fdd51671622fe"
 #define ENTRY(name) PUBLIC(gru_reset_after, name)
 #define DIMS gru_reset_after_dims
 #define BARRIER gru_reset_after_barrier
@@ -82,8 +82,8 @@ enum {
     AT_now_h = AT_STATES, AT_next_h, AT_carry_h, AT_initial_h, AT_hoisted, AT_saved, AT_delta, ARRAYS
 };
 enum {
-    PARAM_b_z = 0, PARAM_b_r, PARAM_b_h, PARAM_b_hh, PANEL_hoist_1_1, PANEL_step_1_1, PANEL_fused_step_1_1,
-    PANEL_fused_step_1_2, PANEL_back_1_1, PANEL_back_1_2, PANEL_deferred_1_1, BLOCKS
+    PARAM_b_z = 0, PARAM_b_r, PARAM_b_h, PARAM_b_hh, PANEL_hoist_1_1, PANEL_step_1_1, PANEL_back_1_1,
+    PANEL_back_1_2, PANEL_deferred_1_1, BLOCKS
 };
 
 const char *gru_reset_after_abi(void)
@@ -131,8 +131,6 @@ ALWAYS int S(blocks)(const gru_reset_after_dims *dims, piece *b, size_t *end)
            & place_vector(end, &b[PARAM_b_hh], dims->hidden)
            & place_panel(end, &b[PANEL_hoist_1_1], dims->hidden, EVEN(1), 2, dims->input, 3)
            & place_panel(end, &b[PANEL_step_1_1], dims->hidden, EVEN(1), 2, dims->hidden, 3)
-           & place_panel(end, &b[PANEL_fused_step_1_1], dims->hidden, EVEN(1), 2, dims->input, 2)
-           & place_panel(end, &b[PANEL_fused_step_1_2], dims->hidden, EVEN(1), 2, dims->input, 1)
            & place_panel(end, &b[PANEL_back_1_1], dims->hidden, 4, 4, 2 * dims->hidden, 1)
            & place_panel(end, &b[PANEL_back_1_2], dims->hidden, 4, 4, dims->hidden, 1)
            & place_panel(end, &b[PANEL_deferred_1_1], dims->input, 4, 4, 3 * dims->hidden, 1);
@@ -209,9 +207,9 @@ STAGE(step_1, 2)
     real *const h_next_row = row_at(at, span, AT_next_h);
     real *const output_y_row = row_at(at, span, AT_Y);
     EACH_SUM {
-        LET(z_sum) = SUM(0);
-        LET(r_sum) = SUM(1);
-        LET(h_tilde_part_sum) = SUM(2);
+        LET(h_tilde_part_sum) = SUM(0);
+        LET(z_sum) = SUM(1);
+        LET(r_sum) = SUM(2);
         LET(b_hh) = READ(b_hh_row);
         LET(h) = READ(h_row);
         LET(z_x) = fused ? READ(b_z_row) : READ(z_x_row); /* (1) */
@@ -236,11 +234,9 @@ ALWAYS S(stage) S(step_1_stage)(const gru_reset_after_dims *dims, int fused)
 {
     S(stage) s = new_stage("step_1", S(step_1), dims->hidden, fused ? 4 : 3, EVEN(1), MASKED, 21 + 3 * FUNCTION_WORK);
     s.row = S(step_1_row);
-    if (fused) {
-        add_operand(&s, AT_X, 0, dims->input, PANEL_fused_step_1_1, 0, 2, 0); /* x */
-        add_operand(&s, AT_X, 0, dims->input, PANEL_fused_step_1_2, 3, 1, 0); /* x */
-    }
     add_operand(&s, AT_now_h, 0, dims->hidden, PANEL_step_1_1, 0, 3, 0); /* h */
+    if (fused)
+        add_operand(&s, AT_X, 0, dims->input, PANEL_hoist_1_1, 1, 3, 0); /* x */
     return s;
 }
 
@@ -389,24 +385,21 @@ int ENTRY(pack)(const gru_reset_after_dims *dims, const ENTRY(params) *params, r
         status = SYMRNN_NULL;
     if (status)
         return status;
-    PROFILED("packing", pack_matrix(params->W_xz, dims->hidden, dims->input, 3, (const S(form)[]){
-        form_in(packed, &b[PANEL_hoist_1_1], 0, 0, 0), form_in(packed, &b[PANEL_fused_step_1_1], 0, 0, 0),
-        form_in(packed, &b[PANEL_deferred_1_1], 0, 0, 1)}, &copy, &us));
+    PROFILED("packing", pack_matrix(params->W_xz, dims->hidden, dims->input, 2, (const S(form)[]){
+        form_in(packed, &b[PANEL_hoist_1_1], 0, 0, 0), form_in(packed, &b[PANEL_deferred_1_1], 0, 0, 1)}, &copy, &us));
     PROFILED("packing", pack_matrix(params->W_hz, dims->hidden, dims->hidden, 2, (const S(form)[]){
-        form_in(packed, &b[PANEL_step_1_1], 0, 0, 0), form_in(packed, &b[PANEL_back_1_1], 0, 0, 1)}, &copy, &us));
+        form_in(packed, &b[PANEL_step_1_1], 1, 0, 0), form_in(packed, &b[PANEL_back_1_1], 0, 0, 1)}, &copy, &us));
     pack_vector(packed, &b[PARAM_b_z], params->b_z, dims->hidden, &copy, &us);
-    PROFILED("packing", pack_matrix(params->W_xr, dims->hidden, dims->input, 3, (const S(form)[]){
-        form_in(packed, &b[PANEL_hoist_1_1], 1, 0, 0), form_in(packed, &b[PANEL_fused_step_1_1], 1, 0, 0),
-        form_in(packed, &b[PANEL_deferred_1_1], 0, dims->hidden, 1)}, &copy, &us));
+    PROFILED("packing", pack_matrix(params->W_xr, dims->hidden, dims->input, 2, (const S(form)[]){
+        form_in(packed, &b[PANEL_hoist_1_1], 1, 0, 0), form_in(packed, &b[PANEL_deferred_1_1], 0, dims->hidden, 1)}, &copy, &us));
     PROFILED("packing", pack_matrix(params->W_hr, dims->hidden, dims->hidden, 2, (const S(form)[]){
-        form_in(packed, &b[PANEL_step_1_1], 1, 0, 0), form_in(packed, &b[PANEL_back_1_1], 0, dims->hidden, 1)}, &copy, &us));
+        form_in(packed, &b[PANEL_step_1_1], 2, 0, 0), form_in(packed, &b[PANEL_back_1_1], 0, dims->hidden, 1)}, &copy, &us));
     pack_vector(packed, &b[PARAM_b_r], params->b_r, dims->hidden, &copy, &us);
-    PROFILED("packing", pack_matrix(params->W_xh, dims->hidden, dims->input, 3, (const S(form)[]){
-        form_in(packed, &b[PANEL_hoist_1_1], 2, 0, 0), form_in(packed, &b[PANEL_fused_step_1_2], 0, 0, 0),
-        form_in(packed, &b[PANEL_deferred_1_1], 0, 2 * dims->hidden, 1)}, &copy, &us));
+    PROFILED("packing", pack_matrix(params->W_xh, dims->hidden, dims->input, 2, (const S(form)[]){
+        form_in(packed, &b[PANEL_hoist_1_1], 2, 0, 0), form_in(packed, &b[PANEL_deferred_1_1], 0, 2 * dims->hidden, 1)}, &copy, &us));
     pack_vector(packed, &b[PARAM_b_h], params->b_h, dims->hidden, &copy, &us);
     PROFILED("packing", pack_matrix(params->W_hh, dims->hidden, dims->hidden, 2, (const S(form)[]){
-        form_in(packed, &b[PANEL_step_1_1], 2, 0, 0), form_in(packed, &b[PANEL_back_1_2], 0, 0, 1)}, &copy, &us));
+        form_in(packed, &b[PANEL_step_1_1], 0, 0, 0), form_in(packed, &b[PANEL_back_1_2], 0, 0, 1)}, &copy, &us));
     pack_vector(packed, &b[PARAM_b_hh], params->b_hh, dims->hidden, &copy, &us);
     if (part)
         return SYMRNN_OK;

@@ -38,8 +38,21 @@ def fuse(before: Sequence[Stage], loop: Sequence[Stage], hoisted: Collection[str
     left = (_without(stage, hoisted) for stage in before)
     return Fused(
         tuple(stage for stage in left if stage.statements),
-        tuple(FusedStage(stage, tuple(_absorbed(stage, homes))) for stage in loop),
+        tuple(_fused(stage, tuple(_absorbed(stage, homes))) for stage in loop),
     )
+
+
+def _fused(stage: Stage, absorbed: tuple[Absorbed, ...]) -> FusedStage:
+    """``stage`` with those of its accumulators last that an operand of the absorbed accumulators feeds too.
+
+    These come after those of the stage. What an operand feeds then lies side by side, and one product computes it.
+    """
+    taken = {name: forms for each in absorbed for name, forms in each.joined}
+    shared = {form.operand for each in absorbed for own in each.accumulators for form in own.forms}
+    ordered = sorted(
+        stage.accumulators, key=lambda a: any(form.operand in shared for form in (*taken.get(a.name, ()), *a.forms))
+    )
+    return FusedStage(replace(stage, accumulators=tuple(ordered)), absorbed)
 
 
 def _absorbed(stage: Stage, homes: dict[str, tuple[Statement, Stage]]) -> list[Absorbed]:

@@ -94,6 +94,8 @@ def _forward(
     before = stages(parts.before, f"{prefix}hoist", sizes, allocator)
     loop = stages(parts.loop, f"{prefix}step", sizes, allocator)
     fused = fuse(before, loop, parts.hoisted) if policy.fused else None
+    if fused is not None:
+        loop = tuple(each.loop for each in fused.loop)
     crosses = crossing((*once, *before, *loop))
     if fused is not None:
         crosses |= crossing((*once, *fused.before, *(each.whole for each in fused.loop)))
