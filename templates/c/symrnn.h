@@ -188,8 +188,9 @@ _Static_assert(sizeof 1.0 == sizeof(double),
 /* Whether the tiles of a part of a panel ask for the next part, where a stage has more than AHEAD_BYTES of weights. */
 #define READS_AHEAD (SYMRNN_VECTOR_BYTES >= 32)
 #define AHEAD_BYTES (SYMRNN_VECTOR_BYTES == 64 ? 1 << 20 : 4 << 20)
-/* Rows of sums that a stage keeps before it runs its statements on them: of two tiles of units at least. */
-#define SUM_ROWS (GROUP_ROWS > 2 * TILE_ROWS ? 2 * GROUP_ROWS : 4 * TILE_ROWS)
+/* Rows of sums that a stage keeps before it runs its statements on them: of four tiles of units at least, so that the statements
+   read more than one line of a cache in each row. */
+#define SUM_ROWS (4 * GROUP_ROWS)
 /* Rows of a deferred product that are packed at a time, at most BLOCK_ROWS, and tiles of its left side. */
 #define CHUNK 256
 #define LEFT_TILES 8
@@ -219,9 +220,10 @@ _Static_assert(sizeof 1.0 == sizeof(double),
 #define HOISTED_ROWS 128
 #define NEAR_NUMBERS (SYMRNN_VECTOR_BYTES == 64 ? HOISTED_NUMBERS : 65536)
 /* Weights of more bytes, as one direction of time reads them, come from memory at each step; what is hoisted is then computed
-   for so many times as many steps together. */
+   for so many times as many steps together. So many rows take longer than reading the weights does. */
 #define FAR_BYTES (16 << 20)
 #define FAR_STEPS 8
+#define FAR_ROWS 32
 
 /* ---- the processor ---- */
 
@@ -562,10 +564,11 @@ INLINE int split_rows(size_t rows, size_t parts, int products)
 }
 
 /* Whether the linear forms of the input stay in the loop. This pays where a step's rows fill register tiles, unless its weights
-   come from memory: out of the loop, those of the input are read once for several steps. It pays where there is one step only. */
+   come from memory and rows are few: out of the loop, those of the input are read once for several steps. Many rows take longer
+   than reading does, and it costs more to write hoisted values and read them again. It pays where there is one step only. */
 INLINE int is_fused(const sequence *seq, int far)
 {
-    return seq->steps == 1 || (fill_tiles(seq->rows) && !far);
+    return seq->steps == 1 || (fill_tiles(seq->rows) && (!far || seq->rows >= FAR_ROWS));
 }
 
 /* How many steps go backward before what they defer is computed, so that it is still in a cache, and takes memory for these steps
