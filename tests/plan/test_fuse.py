@@ -9,7 +9,7 @@ import pytest
 from symrnn.language.text import to_text
 from symrnn.language.tree import Binary, Call, Name, Negate
 from symrnn.plan.fuse import NOTHING, fuse
-from symrnn.plan.program import BEFORE, Absorbed, Accumulator, Form, Fused, Program, Stage, Statement
+from symrnn.plan.program import BEFORE, LOOP, Absorbed, Accumulator, Form, Fused, Program, Stage, Statement
 
 Written = Callable[..., Program]
 
@@ -109,7 +109,7 @@ def test_the_statement_of_a_fused_stage_is_the_loop_s() -> None:
     assert fused is not None
     assert fused.before == ()
     (stage,) = fused.loop
-    assert stage.loop is STEP
+    assert stage.loop == STEP
     assert stage.whole.accumulators == (Accumulator("a_sum", (FORM, OTHER)),)
     assert stage.whole.statements == (Statement("a_x", Name("b"), "1"), *STEP.statements)
 
@@ -150,3 +150,11 @@ def test_nothing_is_the_number_that_adding_leaves_all_as_it_is() -> None:
     assert isinstance(NOTHING, Negate)
     assert str(-0.0 + -0.0) == "-0.0"
     assert str(0.0 + -0.0) == "0.0"
+
+
+def test_what_an_operand_of_a_kept_sum_feeds_lies_together(written: Written) -> None:
+    program = written("z = sigmoid(W @ x + U @ h)\nh' = z * tanh(V @ x + z * (Q @ h))")
+    (step,) = fused_of(program).loop
+    assert step.loop in program.forward.stages_of(LOOP)
+    fed = [[form.operand for form in a.forms] for a in step.whole.accumulators]
+    assert fed == [["h"], ["x", "h"], ["x"]]
