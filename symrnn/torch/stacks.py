@@ -11,13 +11,19 @@ the places of the cell's parameters in them: whole numbers, as operators take th
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from symrnn.language.cell import Cell
 from symrnn.torch.shapes import flat_shape, shape_in
+
+_BITS = 24
+"""Of a number of rows, and of a first row, in a place; whoever changes this changes ``symrnn_torch.h``."""
+MOST_ROWS = (1 << _BITS) - 1
+_TENSOR_BITS = 14
+_BEGINS = 1 << (2 * _BITS + _TENSOR_BITS)
 
 
 class ParameterStacks:
@@ -44,19 +50,20 @@ class ParameterStacks:
         level = {stack: (sum(rows[name][0] for name in names), *rows[names[0]][1:]) for stack, names in blocks.items()}
         self.tensors = {stack: shapes[names[0]] if len(names) == 1 else level[stack] for stack, names in blocks.items()}
         self._level = None if self.tensors == level else [*level.values()]
-        found: dict[str, list[int]] = {name: [] for name in shapes}
+        found: dict[str, list[tuple[int, int]]] = {name: [] for name in shapes}
         for at, names in enumerate(blocks.values()):
             row = 0
             for name in names:
-                found[name] += [at, row]
+                found[name].append((at, row))
                 row += rows[name][0]
+            if row > MOST_ROWS:
+                raise ValueError(
+                    f"layout: a stack has {row} rows, and at most {MOST_ROWS} are possible; leave the layout out"
+                )
         self.absent = max((rows[name][0] for name, places in found.items() if not places), default=0)
-        numbers: list[int] = []
-        for name, places in found.items():
-            places = places or [len(blocks), 0]
-            numbers += [len(places) // 2, rows[name][0], *places]
-        # As many as the operators take: symrnn_torch.h, MOST_GIVEN and MOST_PLACES.
-        if len(blocks) >= 4 * len(shapes) + 4 or len(numbers) > 16 * len(shapes) + 16:
+        numbers = [each for name, of in found.items() for each in places_of(rows[name][0], of or [(len(blocks), 0)])]
+        # As many as the operators take: symrnn_torch.h, MOST_GIVEN and MOST_BLOCKS.
+        if len(blocks) >= 4 * len(shapes) + 4 or len(numbers) > 8 * len(shapes) + 8:
             raise ValueError(f"layout: {len(blocks)} stacks are too many for {len(shapes)} parameters; leave some out")
         plain = [*blocks.items()] == [(name, (name,)) for name in shapes]
         self.places = () if plain else tuple(numbers)
@@ -127,8 +134,8 @@ def unstacked(tensors: Sequence[Tensor], places: Sequence[int]) -> list[Tensor]:
 
     Args:
         tensors: in which they lie.
-        places: for each parameter the number of its blocks, its rows, and each block's tensor and first row; it is the sum of
-            its blocks. None at all if each has a tensor of its own.
+        places: a number for each block of each parameter in turn (`places_of`); a parameter is the sum of its blocks. None at
+            all if each has a tensor of its own.
     """
     if not places:
         return list(tensors)
@@ -193,11 +200,24 @@ def _fills(parts: Mapping[int, Tensor], tensor: Tensor) -> bool:
     return sum(len(part) for part in parts.values()) == len(tensor) and 0 in parts
 
 
-def _read(places: Sequence[int]) -> Iterator[tuple[int, list[tuple[int, int]]]]:
+def places_of(rows: int, blocks: Sequence[tuple[int, int]]) -> list[int]:
+    """The blocks of a parameter as numbers: its tensor, the rows and the first row of each, and a bit at the first block.
+
+    One number each, since operators of PyTorch take half a microsecond for a number.
+
+    Args:
+        rows: of the parameter.
+        blocks: the tensor and the first row of each, at least one.
+    """
+    packed = [at << (2 * _BITS) | rows << _BITS | row for at, row in blocks]
+    return [packed[0] | _BEGINS, *packed[1:]]
+
+
+def _read(places: Sequence[int]) -> list[tuple[int, list[tuple[int, int]]]]:
     """The rows of every parameter, and the tensor and first row of its blocks."""
-    start = 0
-    while start < len(places):
-        count, rows = places[start : start + 2]
-        blocks = places[start + 2 : start + 2 + 2 * count]
-        yield rows, [(blocks[i], blocks[i + 1]) for i in range(0, 2 * count, 2)]
-        start += 2 + 2 * count
+    found: list[tuple[int, list[tuple[int, int]]]] = []
+    for place in places:
+        if place & _BEGINS:
+            found.append((place >> _BITS & MOST_ROWS, []))
+        found[-1][1].append(((place & ~_BEGINS) >> (2 * _BITS), place & MOST_ROWS))
+    return found

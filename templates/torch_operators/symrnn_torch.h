@@ -96,7 +96,7 @@ static struct {
 } host;
 
 /* What belongs to a call until it ends: handles, and lists of them. A parameter may be the sum of several blocks. */
-enum { MOST_GIVEN = 4 * PARAMS + 4, MOST_PLACES = 16 * PARAMS + 16 };
+enum { MOST_GIVEN = 4 * PARAMS + 4, MOST_BLOCKS = 8 * PARAMS + 8 };
 enum { MOST_TENSORS = 4 * (MOST_GIVEN + STATES) + 32, MOST_LISTS = 8 };
 typedef struct held {
     tensor tensors[MOST_TENSORS];
@@ -292,12 +292,20 @@ static value list_of(held *h, const tensor *tensors, size_t count)
     return (value)l;
 }
 
-/* Where the parameters of the cell lie in the tensors that come: for each the number of its blocks, its rows, and each block's
-   tensor and first row. A parameter is the sum of its blocks. No places: each has a tensor of its own. */
+/* Rows of a tensor that are a parameter, or a part of a sum that is one. */
+typedef struct place {
+    size_t tensor_at;
+    int64_t row, rows;
+} place;
+
+/* Where the parameters of the cell lie in the tensors that come. A parameter is the sum of its blocks, which begin at `first`, and
+   end where those of the next one begin. */
 typedef struct places {
     tensor given[MOST_GIVEN];
-    int64_t place[MOST_PLACES];
-    size_t tensors, numbers;
+    place blocks[MOST_BLOCKS];
+    size_t first[PARAMS + 1];
+    size_t tensors;
+    int stacked; /* whether tensors may have more rows than one block */
 } places;
 
 /* One call: its kernels, shapes and number of parts. */
@@ -421,89 +429,103 @@ static void begin(held *h, call *c, tensor x, list sizes, tensor lengths, value 
     choose_parts(h, c, (int64_t)threads);
 }
 
+/* Read the blocks of parameters. A block comes as a number: bits of its first row, of its rows, of its tensor, and one that stands
+   at the first block of a parameter. No numbers: each parameter has a tensor of its own. */
+enum { ROW_BITS = 24, TENSOR_BITS = 14 };
+
+static void read_blocks(held *h, const call *c, list where, places *p)
+{
+    const int64_t most = ((int64_t)1 << ROW_BITS) - 1;
+    int64_t number[MOST_BLOCKS];
+    const size_t count = whole_numbers(h, where, number, MOST_BLOCKS);
+    size_t parameters = 0;
+    p->stacked = count > 0;
+    NEED(count || p->tensors == PARAMS || !PARAMS, "a parameter of the cell is missing");
+    for (size_t i = 0; i < PARAMS && !count; ++i) {
+        p->first[i] = i;
+        p->blocks[i] = (place){i, 0, (int64_t)size_of(c, rows_of[i])};
+    }
+    for (size_t i = 0; i < count; ++i) {
+        if (number[i] >> (2 * ROW_BITS + TENSOR_BITS) & 1) {
+            NEED(parameters < PARAMS, "there are more places than parameters");
+            p->first[parameters++] = i;
+        }
+        const int64_t tensor_at = number[i] >> 2 * ROW_BITS & (((int64_t)1 << TENSOR_BITS) - 1);
+        NEED(parameters, "the place of a parameter is missing");
+        p->blocks[i] = (place){(size_t)tensor_at, number[i] & most, number[i] >> ROW_BITS & most};
+    }
+    NEED(!count || parameters == PARAMS, "the place of a parameter is missing");
+    p->first[PARAMS] = count ? count : PARAMS;
+}
+
 /* Read the parameters of a list and where they lie; each tensor is dense from then on. */
 static void read_params(held *h, const call *c, list params, list where, places *p)
 {
     p->tensors = items(h, params, p->given, MOST_GIVEN);
-    p->numbers = whole_numbers(h, where, p->place, MOST_PLACES);
-    if (!p->numbers) {
-        NEED(p->tensors == PARAMS || !PARAMS, "a parameter of the cell is missing");
-        for (size_t i = 0; i < PARAMS; ++i) {
-            const int64_t shape[] = {(int64_t)size_of(c, rows_of[i]), (int64_t)size_of(c, columns_of[i])};
-            p->given[i] = dense(h, p->given[i], c->dtype, columns_of[i] == NONE ? 1 : 2, shape);
-        }
-        return;
-    }
+    read_blocks(h, c, where, p);
     for (size_t i = 0; i < p->tensors; ++i) {
         int64_t axes, *size;
         DONE(aoti_torch_get_dim(p->given[i], &axes));
         DONE(aoti_torch_get_sizes(p->given[i], &size));
-        NEED(axes == 1 || axes == 2, "a parameter has one axis or two");
+        NEED(axes == 1 || axes == 2 || !PARAMS, "a parameter has one axis or two");
+        if (!PARAMS)
+            continue;
         const int64_t shape[] = {size[0], axes == 2 ? size[1] : 1};
         p->given[i] = dense(h, p->given[i], c->dtype, axes, shape);
     }
-    const int64_t *at = p->place, *const end = p->place + p->numbers;
     for (size_t i = 0; i < PARAMS; ++i) {
         const int64_t rows = (int64_t)size_of(c, rows_of[i]), columns = (int64_t)size_of(c, columns_of[i]);
-        NEED(end - at >= 4 && at[0] > 0 && at[0] <= (end - at - 2) / 2 && at[1] == rows, "the place of a parameter is missing");
-        for (int64_t block = 0; block < at[0]; ++block) {
-            const int64_t tensor_at = at[2 + 2 * block], row = at[3 + 2 * block];
+        for (const place *b = p->blocks + p->first[i]; b < p->blocks + p->first[i + 1]; ++b) {
             int64_t axes, *size;
-            NEED(tensor_at >= 0 && (size_t)tensor_at < p->tensors, "the place of a parameter is in no tensor");
-            DONE(aoti_torch_get_dim(p->given[tensor_at], &axes));
-            DONE(aoti_torch_get_sizes(p->given[tensor_at], &size));
-            NEED(axes == (columns_of[i] == NONE ? 1 : 2) && row >= 0 && size[0] >= rows && row <= size[0] - rows
+            NEED(b->rows == rows, "the place of a parameter has other rows than the sizes say");
+            NEED(b->tensor_at < p->tensors, "the place of a parameter is in no tensor");
+            DONE(aoti_torch_get_dim(p->given[b->tensor_at], &axes));
+            DONE(aoti_torch_get_sizes(p->given[b->tensor_at], &size));
+            NEED(axes == (columns_of[i] == NONE ? 1 : 2) && size[0] >= rows && b->row <= size[0] - rows
+                     && (p->stacked || size[0] == rows)
                      && (axes == 1 || size[1] == columns),
                  "a tensor has another shape than the sizes say");
         }
-        at += 2 + 2 * at[0];
     }
 }
 
-/* Whether the places of parameters have as many rows in a tensor as it has. */
+/* Whether the parameters have as many rows in a tensor as it has. */
 static int fills(const places *p, size_t tensor_at, int64_t rows)
 {
-    const int64_t *at = p->place;
-    int64_t found = p->numbers ? 0 : rows;
-    for (; at < p->place + p->numbers; at += 2 + 2 * at[0])
-        for (int64_t block = 0; block < at[0]; ++block)
-            found += at[2 + 2 * block] == (int64_t)tensor_at ? at[1] : 0;
+    int64_t found = 0;
+    for (const place *b = p->blocks; b < p->blocks + p->first[PARAMS]; ++b)
+        found += b->tensor_at == tensor_at ? b->rows : 0;
     return found == rows;
 }
 
-/* The numbers of block `block` of a parameter in tensors that lie as those given do. */
-static char *block_of(held *h, const call *c, const tensor *tensors, const int64_t *at, int64_t block, int64_t columns)
+/* The numbers of a block in tensors that lie as those given do. */
+static char *block_of(held *h, const call *c, const tensor *tensors, const place *b, int64_t columns)
 {
-    return (char *)numbers_of(h, tensors[at[2 + 2 * block]]) + at[3 + 2 * block] * columns * c->k->bytes;
+    return (char *)numbers_of(h, tensors[b->tensor_at]) + b->row * columns * c->k->bytes;
 }
 
 /* The parameters, laid out for the kernels. */
 static tensor pack(held *h, const call *c, const places *p)
 {
     const void *address[PARAMS + 1];
-    const int64_t *at = p->place;
     size_t size;
     for (size_t i = 0; i < PARAMS; ++i) {
         const int64_t columns = (int64_t)size_of(c, columns_of[i]), numbers = (int64_t)size_of(c, rows_of[i]) * columns;
-        if (!p->numbers) {
-            address[i] = numbers_of(h, p->given[i]);
+        const place *b = p->blocks + p->first[i], *const end = p->blocks + p->first[i + 1];
+        address[i] = block_of(h, c, p->given, b, columns);
+        if (++b == end)
             continue;
+        char *const sum = numbers_of(h, new_block(h, c->dtype, (size_t)numbers));
+        memcpy(sum, address[i], (size_t)(numbers * c->k->bytes));
+        for (; b < end; ++b) {
+            const void *const more = block_of(h, c, p->given, b, columns);
+            for (int64_t j = 0; j < numbers; ++j)
+                if (c->precision)
+                    ((double *)sum)[j] += ((const double *)more)[j];
+                else
+                    ((float *)sum)[j] += ((const float *)more)[j];
         }
-        address[i] = block_of(h, c, p->given, at, 0, columns);
-        if (at[0] > 1) {
-            char *const sum = numbers_of(h, new_block(h, c->dtype, (size_t)numbers));
-            memcpy(sum, address[i], (size_t)(numbers * c->k->bytes));
-            for (int64_t block = 1; block < at[0]; ++block) {
-                const void *const more = block_of(h, c, p->given, at, block, columns);
-                for (int64_t j = 0; j < numbers; ++j)
-                    if (c->precision)
-                        ((double *)sum)[j] += ((const double *)more)[j];
-                    else
-                        ((float *)sum)[j] += ((const float *)more)[j];
-            }
-            address[i] = sum;
-        }
-        at += 2 + 2 * at[0];
+        address[i] = sum;
     }
     hold(h, c->k->packed_size(&c->d, &size));
     const tensor packed = new_block(h, c->dtype, size);
@@ -741,15 +763,10 @@ static void go_back_in_pieces(held *h, const call *c, int64_t checkpoint, int64_
 /* Whether a tensor holds parameters that are fixed, or none; none holds parameters of both kinds. */
 static int is_fixed(const places *p, size_t tensor_at)
 {
-    const int64_t *at = p->place;
     int found = !PARAMS;
-    for (size_t i = 0; i < PARAMS; ++i) {
-        if (without_gradient[i] && !p->numbers)
-            found |= i == tensor_at;
-        for (int64_t block = 0; without_gradient[i] && p->numbers && block < at[0]; ++block)
-            found |= at[2 + 2 * block] == (int64_t)tensor_at;
-        at += p->numbers ? 2 + 2 * at[0] : 0;
-    }
+    for (size_t i = 0; i < PARAMS; ++i)
+        for (size_t j = p->first[i]; without_gradient[i] && j < p->first[i + 1]; ++j)
+            found |= p->blocks[j].tensor_at == tensor_at;
     return found;
 }
 
@@ -799,13 +816,10 @@ static void operator_backward(value *stack, uint64_t arguments, uint64_t results
         if (!c.d.steps || !c.d.rows || !fills(&p, i, size[0]))
             memset(numbers_of(h, grads[i]), 0, (size_t)(size[0] * (axes == 2 ? size[1] : 1) * c.k->bytes));
     }
-    const int64_t *at = p.place;
     size_t trained = 0;
-    for (size_t i = 0; i < PARAMS; ++i) {
+    for (size_t i = 0; i < PARAMS; ++i)
         if (!without_gradient[i])
-            to[trained++] = p.numbers ? block_of(h, &c, grads, at, 0, (int64_t)size_of(&c, columns_of[i])) : numbers_of(h, grads[i]);
-        at += p.numbers ? 2 + 2 * at[0] : 0;
-    }
+            to[trained++] = block_of(h, &c, grads, p.blocks + p.first[i], (int64_t)size_of(&c, columns_of[i]));
     if (c.d.steps && c.d.rows) {
         void *const weights = numbers_of(h, packed), *const x = numbers_of(h, c.x), *const kept = numbers_of(h, tape);
         void *const upstream = numbers_of(h, dy), *const out = numbers_of(h, dx);
@@ -816,15 +830,13 @@ static void operator_backward(value *stack, uint64_t arguments, uint64_t results
             go_back(h, &c, weights, x, kept, upstream, dfinal, to, out, dfirst, 0);
     }
     /* Every block of a sum has its gradient. */
-    at = p.place;
     trained = 0;
-    for (size_t i = 0; i < PARAMS && p.numbers; ++i) {
+    for (size_t i = 0; i < PARAMS; ++i) {
         const int64_t columns = (int64_t)size_of(&c, columns_of[i]);
-        for (int64_t block = 1; !without_gradient[i] && block < at[0]; ++block)
-            memcpy(block_of(h, &c, grads, at, block, columns), to[trained],
+        for (size_t j = p.first[i] + 1; !without_gradient[i] && j < p.first[i + 1]; ++j)
+            memcpy(block_of(h, &c, grads, p.blocks + j, columns), to[trained],
                    size_of(&c, rows_of[i]) * (size_t)columns * (size_t)c.k->bytes);
         trained += !without_gradient[i];
-        at += 2 + 2 * at[0];
     }
     stack[2] = separate(h, &c, dfirst);
     stack[1] = list_of(h, grads, p.tensors);

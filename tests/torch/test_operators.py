@@ -17,6 +17,7 @@ home = importlib.import_module("symrnn.torch")  # what fails here is ours, and n
 from symrnn.torch.cell_kernels import kernels_of  # noqa: E402  # after what skips without PyTorch
 from symrnn.torch.differentiate import differentiable  # noqa: E402
 from symrnn.torch.operators import operators_of, register  # noqa: E402
+from symrnn.torch.stacks import ParameterStacks, places_of  # noqa: E402
 from tests.torch.test_rules import LENGTHS, NAMES, drawn  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")  # PyTorch's own
@@ -154,3 +155,33 @@ def test_several_threads_may_make_the_first_layer(tmp_path: Path) -> None:
     script.write_text(THREADS)
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
+
+
+def test_places_that_do_not_fit_are_refused() -> None:
+    kernels = kernels_of("rnn")
+    operators = operators_of(kernels)
+    assert operators.in_c, operators.why_not
+    x, params = torch.randn(4, 3, 5), list(kernels.operations.init_params(5, 7).values())
+    matrices = [*places_of(7, [(0, 0)]), *places_of(7, [(1, 0)])]
+    good = [*matrices, *places_of(7, [(2, 0)])]
+
+    def run(places: list[int]) -> Any:
+        return operators.infer(x, params, places, (5, 7), [], None, False, 0)
+
+    torch.testing.assert_close(run(good), run([]))
+    for wrong, error in (
+        ([*good, good[-1]], "more places than parameters"),
+        (matrices, "the place of a parameter is missing"),
+        ([7 << 24, *good], "the place of a parameter is missing"),
+        ([*matrices, *places_of(7, [(3, 0)])], "in no tensor"),
+        ([*matrices, *places_of(7, [(2, 1)])], "another shape than the sizes say"),
+        ([*matrices, *places_of(7, [(0, 0)])], "another shape than the sizes say"),
+        ([*matrices, *places_of(6, [(2, 0)])], "other rows than the sizes say"),
+    ):
+        with pytest.raises(RuntimeError, match=error):
+            run(wrong)
+
+
+def test_a_stack_of_more_rows_than_a_place_can_say_is_refused() -> None:
+    with pytest.raises(ValueError, match="16777215 are possible"):
+        ParameterStacks({"a": (1 << 24,), "b": (3,)}, {"both": ("a", "b")})
