@@ -12,7 +12,8 @@ Run from the root of the repository, after ``python -m pip install -e ".[bench]"
 out, and the output names it. Environment variables for a BLAS or OpenMP change what libraries do. The output names
 them, and ``env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE python -m benchmarks peers`` runs without two of them.
 ``SYMRNN_MARCH=v3`` measures our kernels and the limits in the code for another processor; the peers choose for themselves.
-``python -m benchmarks hold avx2 COMMAND`` runs any command as on a processor without AVX-512, for ours and for all peers alike.
+``python -m benchmarks hold avx2 COMMAND`` runs any command as on a processor without AVX-512, ours and all peers alike: also
+``hold avx2 python -m benchmarks peers --keep``, whose figures are kept as AVX2's, and ``hold avx2 python -m pytest``.
 
 All participants run on the same cores. "All cores" means that each of them may use all: our kernels are then called without a
 number of threads, as a user calls them. ``inference`` packs parameters once. ``training`` takes plain arrays, and each library

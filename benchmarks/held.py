@@ -15,7 +15,7 @@ from pathlib import Path
 
 from symrnn.build.cache import VARIABLE as CACHE_VARIABLE
 from symrnn.build.cache import cache_directory
-from symrnn.errors import CheckError
+from symrnn.errors import SymrnnError
 from symrnn.targets.c.library import compile_library
 from symrnn.targets.c.toolchain import Options
 
@@ -38,13 +38,13 @@ def environment(vectors: str) -> dict[str, str]:
         vectors: of `VECTORS`.
 
     Raises:
-        CheckError: this system does not let a program hide features of the processor from itself.
+        SymrnnError: this system does not let a program hide features of the processor from itself.
         BuildError: the library cannot be compiled.
     """
     if sys.platform != "linux" or platform.machine() != "x86_64":
-        raise CheckError(f"only Linux on x86-64 can hold a program to {vectors}; this is {sys.platform}")
+        raise SymrnnError(f"only Linux on x86-64 can hold a program to {vectors}; this is {sys.platform}")
     if ctypes.CDLL(None).syscall(_ARCH_PRCTL, _SET_CPUID, _ALLOWED):
-        raise CheckError(
+        raise SymrnnError(
             "this processor, or the system that lends it, does not let a program hide features of the processor from itself "
             "(cpuid_fault among the flags of /proc/cpuinfo); measure on a processor that has no wider vectors"
         )

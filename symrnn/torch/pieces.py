@@ -7,6 +7,7 @@ which ``templates/torch_operators/symrnn_torch.h`` does in the same way.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -19,20 +20,25 @@ _POWERS = tuple(2**k for k in range(1, SUMMED_TOGETHER.bit_length()))
 
 
 def piece_length(checkpoint: int, rows: int) -> int:
-    """The steps of a piece: ``checkpoint`` or a few more; ``rows`` may be symbolic."""
+    """The steps from one piece's begin to the next one's: ``checkpoint`` or a few more; ``rows`` may be symbolic."""
     # The greatest common divisor in whole numbers alone, so that a program for one number of rows is one for all.
     shared = 1
     for power in _POWERS:
         divides = 1 - (rows % power + power - 1) // power
         shared = shared + power // 2 * divides
     whole = SUMMED_TOGETHER // shared
-    return (checkpoint + whole - 1) // whole * whole
+    length: int = torch.sym_max((checkpoint + whole - 1) // whole * whole, 2)
+    return length
 
 
 def piece_count(checkpoint: int, steps: int, rows: int) -> int:
-    """The number of pieces; ``steps`` and ``rows`` may be symbolic."""
+    """The number of pieces; ``steps`` and ``rows`` may be symbolic.
+
+    One step alone adds its products in another order in C, so no piece has a single one: the last takes it on.
+    """
     length = piece_length(checkpoint, rows)
-    return (steps + length - 1) // length
+    count: int = torch.sym_max((steps + length - 2) // length, torch.sym_min(steps, 1))
+    return count
 
 
 def pieces_of(
@@ -43,7 +49,7 @@ def pieces_of(
     if lengths is not None and rows and (int(lengths.min()) < 0 or int(lengths.max()) > steps):
         raise ValueError(f"lengths: expected numbers from 0 to {steps}; a length exceeds the steps, or is negative")
     length = piece_length(checkpoint, rows)
-    bounds = [(start, min(start + length, steps)) for start in range(0, steps, length)]
+    bounds = [*pairwise([*(order * length for order in range(piece_count(checkpoint, steps, rows))), steps])]
     ordered = reversed(bounds) if reverse else bounds
     return [
         (start, stop, None if lengths is None else (lengths - start).clamp(0, stop - start)) for start, stop in ordered

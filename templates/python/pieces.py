@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -43,9 +44,11 @@ class _Pieces:
         if isinstance(checkpoint, bool) or not hasattr(checkpoint, "__index__") or checkpoint < 1:
             raise ValueError(f"checkpoint: expected None or a number of steps, at least 1, found {checkpoint!r}")
         whole = _SUMMED_TOGETHER // math.gcd(_SUMMED_TOGETHER, batch)
-        length = -(-checkpoint // whole) * whole
+        # One step alone adds its products in another order, so no piece has a single one: the last takes it on.
+        length = max(-(-checkpoint // whole) * whole, 2)
+        starts = range(0, max(steps - 1, min(steps, 1)), length)
         self.x, self.lengths, self.reverse, self.sizes = x, lengths, bool(reverse), sizes
-        self.bounds = [(start, min(start + length, steps)) for start in range(0, steps, length)]
+        self.bounds = [*pairwise([*starts, steps])]
         if reverse:
             self.bounds.reverse()
         self.starts: list[dict[str, np.ndarray]] = []

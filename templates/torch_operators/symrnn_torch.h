@@ -618,7 +618,7 @@ static void go_back(held *h, const call *c, void *weights, void *x, void *tape, 
 
 /* A sequence cut in time: the tape keeps the states where pieces begin, in the order in which they run. */
 typedef struct cut {
-    size_t steps, count;
+    size_t steps, count, longest;
     int64_t *lengths;
 } cut;
 
@@ -628,14 +628,16 @@ typedef struct cut {
 static cut cut_sequence(held *h, const call *c, int64_t checkpoint)
 {
     size_t whole = SUMMED_TOGETHER;
-    cut found = {.steps = c->d.steps, .count = 1};
+    cut found = {.steps = c->d.steps, .count = 1, .longest = c->d.steps};
     while (whole > 1 && whole / 2 * c->d.rows % SUMMED_TOGETHER == 0)
         whole /= 2;
     if (checkpoint > 0) {
-        const size_t steps = c->d.steps ? c->d.steps : 1, asked = (size_t)checkpoint < steps ? (size_t)checkpoint : steps;
+        const size_t steps = c->d.steps, asked = (size_t)checkpoint < steps ? (size_t)checkpoint : steps + !steps;
         found.steps = (asked + whole - 1) / whole * whole;
-        found.count = (c->d.steps + found.steps - 1) / found.steps;
-        found.steps = found.steps < steps ? found.steps : steps;
+        found.steps = found.steps > 2 ? found.steps : 2;
+        /* One step alone adds its products in another order, so no piece has a single one: the last takes it on. */
+        found.count = steps < 2 ? steps : (steps + found.steps - 2) / found.steps;
+        found.longest = found.steps + 1 < steps ? found.steps + 1 : steps;
         if (c->d.lengths) {
             const int64_t rows[] = {(int64_t)c->d.rows};
             found.lengths = numbers_of(h, new_tensor(h, aoti_torch_dtype_int64(), 1, rows));
@@ -647,9 +649,9 @@ static cut cut_sequence(held *h, const call *c, int64_t checkpoint)
 /* The call for the piece that runs as number `order`; returns its first step. */
 static size_t piece_of(held *h, const call *c, const cut *all, size_t order, int64_t threads, call *piece)
 {
-    const size_t start = (c->d.reverse ? all->count - 1 - order : order) * all->steps, left = c->d.steps - start;
+    const size_t at = c->d.reverse ? all->count - 1 - order : order, start = at * all->steps;
     *piece = *c;
-    piece->d.steps = left < all->steps ? left : all->steps;
+    piece->d.steps = at + 1 < all->count ? all->steps : c->d.steps - start;
     if (all->lengths) {
         for (size_t i = 0; i < c->d.rows; ++i) {
             NEED(c->d.lengths[i] <= c->d.steps, "a length exceeds the steps");
@@ -744,7 +746,7 @@ static void go_back_in_pieces(held *h, const call *c, int64_t checkpoint, int64_
     const cut all = cut_sequence(h, c, checkpoint);
     const size_t block = place_states(c, start), bytes = block * (size_t)c->k->bytes;
     const int64_t inputs = input_row(c), width = output_row(c);
-    void *const y = numbers_of(h, new_block(h, c->dtype, all.steps * c->d.rows * (size_t)width));
+    void *const y = numbers_of(h, new_block(h, c->dtype, all.longest * c->d.rows * (size_t)width));
     void *const after = numbers_of(h, new_block(h, c->dtype, block)), *const carry = numbers_of(h, new_block(h, c->dtype, block));
     for (size_t order = all.count; order-- > 0;) {
         const size_t first = piece_of(h, c, &all, order, threads, &piece);

@@ -37,8 +37,10 @@ def results(layer: Any, x: Any, lengths: Any) -> list[Any]:
 def test_gradients_are_the_same_to_the_bit(name: str, rows: int, threads: int) -> None:
     layer = home.Layer(name, 5, 7, num_layers=2, bidirectional=True, threads=threads)
     steps = 2 * piece_length(1, rows) + 5
-    x = torch.randn(steps, rows, 5)
-    for lengths in (None, torch.randint(0, steps + 1, (rows,))):
+    alone = 2 * piece_length(1, rows) + 1  # the last step would be a piece by itself
+    for steps, ragged in ((steps, False), (steps, True), (alone, False)):
+        x = torch.randn(steps, rows, 5)
+        lengths = torch.randint(0, steps + 1, (rows,)) if ragged else None
         layer.checkpoint = None
         whole = results(layer, x, lengths)
         layer.checkpoint = 3
