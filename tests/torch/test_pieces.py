@@ -14,7 +14,14 @@ home = importlib.import_module("symrnn.torch")  # what fails here is ours, and n
 
 from symrnn.torch.cell_kernels import kernels_of  # noqa: E402  # after what skips without PyTorch
 from symrnn.torch.operators import register  # noqa: E402
-from symrnn.torch.pieces import SUMMED_TOGETHER, backward_in_pieces, forward_in_pieces, piece_length  # noqa: E402
+from symrnn.torch.pieces import (  # noqa: E402
+    SUMMED_TOGETHER,
+    backward_in_pieces,
+    forward_in_pieces,
+    piece_count,
+    piece_length,
+    pieces_of,
+)
 
 CELLS = Path(__file__).parents[1] / "cells"
 HEADERS = Path(__file__).parents[2] / "templates"
@@ -36,9 +43,9 @@ def results(layer: Any, x: Any, lengths: Any) -> list[Any]:
 @pytest.mark.parametrize("name", NAMES, ids=lambda name: Path(name).stem)
 def test_gradients_are_the_same_to_the_bit(name: str, rows: int, threads: int) -> None:
     layer = home.Layer(name, 5, 7, num_layers=2, bidirectional=True, threads=threads)
-    steps = 2 * piece_length(1, rows) + 5
-    alone = 2 * piece_length(1, rows) + 1  # the last step would be a piece by itself
-    for steps, ragged in ((steps, False), (steps, True), (alone, False)):
+    length = piece_length(1, rows)
+    # After two pieces, one step is left alone, or several.
+    for steps, ragged in ((2 * length + 5, False), (2 * length + 5, True), (2 * length + 1, False)):
         x = torch.randn(steps, rows, 5)
         lengths = torch.randint(0, steps + 1, (rows,)) if ragged else None
         layer.checkpoint = None
@@ -100,9 +107,19 @@ def test_under_torch_compile_and_differentiated_twice() -> None:
 def test_a_piece_ends_where_sums_in_c_do() -> None:
     for rows in range(1, 600):
         whole = SUMMED_TOGETHER // math.gcd(SUMMED_TOGETHER, rows)
-        assert [piece_length(n, rows) for n in (1, 100, 256)] == [math.ceil(n / whole) * whole for n in (1, 100, 256)]
+        expected = [max(math.ceil(n / whole) * whole, 2) for n in (1, 100, 256)]
+        assert [piece_length(n, rows) for n in (1, 100, 256)] == expected
     for file, name in (("c/symrnn.h", "CHUNK"), ("torch_operators/symrnn_torch.h", "SUMMED_TOGETHER")):
         assert f"#define {name} {SUMMED_TOGETHER}\n" in HEADERS.joinpath(file).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("rows", [1, 8, 256])
+def test_no_piece_has_a_single_step_but_of_a_single_one(rows: int) -> None:
+    for steps in range(600):
+        bounds = [(start, stop) for start, stop, _ in pieces_of(torch.empty(steps, rows, 0), None, False, 3)]
+        assert len(bounds) == piece_count(3, steps, rows)
+        assert [step for start, stop in bounds for step in range(start, stop)] == list(range(steps))
+        assert steps == 1 or all(stop - start > 1 for start, stop in bounds)
 
 
 @pytest.mark.parametrize("checkpoint", [0, -1, 2.5, True, "3"])
