@@ -34,7 +34,7 @@ takes them in its own layout, an advantage for it.
     custom_tables    `Record`            → tables
     results          records             → `RESULTS.md`         the figures that are kept, by kind of processor
     profile          one point           → a table              regions of the generated C file, timed in place
-    held             vectors            → an environment       narrower vectors, for all that a program loads
+    held             vectors             → an environment      narrower vectors, for all that a program loads
     streaming        units               → `Streamed`           a step of one row, sizes open and fixed
 
 Nothing here knows a cell. The names that other libraries give to its parameters are data (``participants/fused_layers.toml``).

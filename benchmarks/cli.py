@@ -1,7 +1,7 @@
 """The command line: ``peers``, ``custom``, ``results``, ``profile``, ``stream``, ``compile``, ``subnormal`` and ``hold``.
 
 Reads arguments; prints results on standard output, progress and errors on standard error. Exit codes: 0 done, 1 a result was
-wrong, 2 trouble.
+wrong, 2 trouble. ``hold`` ends as its command does.
 """
 
 from __future__ import annotations
@@ -284,13 +284,14 @@ def _subnormal(arguments: argparse.Namespace) -> int:
 
 
 def _hold(arguments: argparse.Namespace) -> int:
-    if not arguments.command:
+    command = arguments.command[arguments.command[:1] == ["--"] :]
+    if not command:
         raise SymrnnError("hold: no command; for example: python -m benchmarks hold avx2 python -m symrnn info")
     given = os.environ | held.environment(arguments.vectors)
     try:
-        os.execvpe(arguments.command[0], arguments.command, given)
-    except FileNotFoundError as error:
-        raise SymrnnError(f"hold: no command {arguments.command[0]!r} is on the path") from error
+        os.execvpe(command[0], command, given)
+    except OSError as error:
+        raise SymrnnError(f"hold: {command[0]!r} cannot be run: {error.strerror}") from error
 
 
 def _each(cells: Sequence[Cell], measure: Callable[[Cell], Sequence[Any]]) -> list[Any]:

@@ -80,5 +80,5 @@ def measure(plan: Plan, finished: Callable[[Record], None], progress: Progress, 
 
 def _empty_caches(folder: str, name: str) -> dict[str, str]:
     """Where the libraries of a participant keep what they have compiled; JAX keeps nothing unless asked."""
-    own = Path(folder, name)
+    own = Path(folder, name.replace(" ", "_"))  # PyTorch gives the path to a compiler, which splits it
     return {"SYMRNN_CACHE_DIR": str(own / "symrnn"), "TORCHINDUCTOR_CACHE_DIR": str(own / "torch")}

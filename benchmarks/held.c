@@ -2,7 +2,9 @@
    products of AVX) would. Linux lets a program refuse itself the instruction cpuid: each one then raises a signal, whose handler
    asks the processor, takes features out of the answer, and goes on behind the instruction.
 
-   Compilers and Python's fault handler set that signal's handler too. Theirs are kept, and are called for all other faults. */
+   Compilers and Python's fault handler set that signal's handler too. Theirs are kept, and are called for all other faults.
+
+   A program without shared libraries is not held. A thread that blocks the signal ends its program where it asks. */
 #if !defined(_GNU_SOURCE)
 #define _GNU_SOURCE
 #endif
@@ -28,6 +30,7 @@ static const unsigned more_edx = BIT(4) | BIT(5) | BIT(8) | BIT(10) | BIT(19);
 
 typedef int set_action(int, const struct sigaction *, struct sigaction *);
 static struct sigaction theirs;
+static set_action *libc_action;
 
 static long allow_cpuid(int allowed)
 {
@@ -56,14 +59,6 @@ static void answer(greg_t *registers)
     registers[REG_RIP] += 2;
 }
 
-static set_action *libc_action(void)
-{
-    set_action *found;
-    void *symbol = dlsym(RTLD_NEXT, "sigaction");
-    memcpy(&found, &symbol, sizeof found); /* C has no cast from an object's address to a function's */
-    return found;
-}
-
 static void faulted(int number, siginfo_t *info, void *context)
 {
     greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
@@ -75,14 +70,26 @@ static void faulted(int number, siginfo_t *info, void *context)
     } else if (theirs.sa_handler != SIG_DFL && theirs.sa_handler != SIG_IGN) {
         theirs.sa_handler(number);
     } else {
-        libc_action()(number, &theirs, NULL); /* the instruction runs again, and ends the program */
+        libc_action(number, &theirs, NULL); /* a faulty instruction runs again, and ends the program */
+        if (info->si_code <= 0) {
+            raise(number); /* a program sent it */
+        }
     }
+}
+
+static void find_libc_action(void)
+{
+    void *const symbol = dlsym(RTLD_NEXT, "sigaction");
+    memcpy(&libc_action, &symbol, sizeof libc_action); /* C has no cast from an object's address to a function's */
 }
 
 int sigaction(int number, const struct sigaction *wanted, struct sigaction *old)
 {
     if (number != SIGSEGV) {
-        return libc_action()(number, wanted, old);
+        if (libc_action == NULL) {
+            find_libc_action();
+        }
+        return libc_action(number, wanted, old);
     }
     if (old != NULL) {
         *old = theirs;
@@ -108,8 +115,9 @@ __attribute__((constructor)) static void begin(void)
     struct sigaction ours;
     memset(&ours, 0, sizeof ours);
     ours.sa_sigaction = faulted;
-    ours.sa_flags = SA_SIGINFO | SA_NODEFER;
-    if (libc_action()(SIGSEGV, &ours, &theirs) || allow_cpuid(0)) {
+    ours.sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK; /* on a stack that overflowed, only another one has room */
+    find_libc_action();
+    if (libc_action(SIGSEGV, &ours, &theirs) || allow_cpuid(0) || setenv("SYMRNN_HELD", "avx2", 1)) {
         perror("this system does not let a program hide features of the processor from itself");
         _exit(2);
     }

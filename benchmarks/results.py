@@ -45,6 +45,8 @@ _DEFINITIONS = """
 
 `python -m benchmarks peers --keep` measures on the processor at hand, and replaces the figures of its kind.
 `python -m benchmarks custom --keep` does the same cell by cell. [NOTES.md](NOTES.md) says what we tried to get here.
+Where a processor was *held to avx2* (`python -m benchmarks hold avx2 python -m benchmarks peers --keep`), compilers and all
+libraries found no wider vectors; its caches and its clock are its own.
 
 ## Beside other libraries
 

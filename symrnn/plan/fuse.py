@@ -24,6 +24,8 @@ Adding zero would change one: -0 + 0 is 0.
 def fuse(before: Sequence[Stage], loop: Sequence[Stage], hoisted: Collection[str]) -> Fused | None:
     """The fused form of the two phases; None where no sum of the loop was hoisted.
 
+    The accumulators of its loop may be in another order than those of ``loop``.
+
     Args:
         before: the stages before the loop, without writes or with them.
         loop: the stages of the loop.
@@ -43,16 +45,33 @@ def fuse(before: Sequence[Stage], loop: Sequence[Stage], hoisted: Collection[str
 
 
 def _fused(stage: Stage, absorbed: tuple[Absorbed, ...]) -> FusedStage:
-    """``stage`` with those of its accumulators last that an operand of the absorbed accumulators feeds too.
+    """``stage`` and what it absorbs, its accumulators in the order in which fewer products compute all sums.
 
-    These come after those of the stage. What an operand feeds then lies side by side, and one product computes it.
+    One product computes what an operand feeds side by side. The accumulators of the absorbed values come after those of the
+    stage, so those that share an operand with them may come last.
     """
-    taken = {name: forms for each in absorbed for name, forms in each.joined}
-    shared = {form.operand for each in absorbed for own in each.accumulators for form in own.forms}
-    ordered = sorted(
-        stage.accumulators, key=lambda a: any(form.operand in shared for form in (*taken.get(a.name, ()), *a.forms))
+    given = FusedStage(stage, absorbed)
+    own, behind = (
+        given.whole.accumulators[: len(stage.accumulators)],
+        given.whole.accumulators[len(stage.accumulators) :],
     )
-    return FusedStage(replace(stage, accumulators=tuple(ordered)), absorbed)
+    shared = {form.operand for accumulator in behind for form in accumulator.forms}
+    ordered = sorted(
+        zip(stage.accumulators, own, strict=True),
+        key=lambda pair: any(form.operand in shared for form in pair[1].forms),
+    )
+    moved = FusedStage(replace(stage, accumulators=tuple(plain for plain, _ in ordered)), absorbed)
+    return min(given, moved, key=lambda each: _products(each.loop) + _products(each.whole))
+
+
+def _products(stage: Stage) -> int:
+    """How many products compute the sums of ``stage``: one for each run of neighbours that an operand feeds."""
+    count, before = 0, set[tuple[str, bool]]()
+    for accumulator in stage.accumulators:
+        fed = {(form.operand, form.later) for form in accumulator.forms}
+        count += len(fed - before)
+        before = fed
+    return count
 
 
 def _absorbed(stage: Stage, homes: dict[str, tuple[Statement, Stage]]) -> list[Absorbed]:

@@ -19,11 +19,12 @@ from torch import Tensor
 from symrnn.language.cell import Cell
 from symrnn.torch.shapes import flat_shape, shape_in
 
-_BITS = 24
-"""Of a number of rows, and of a first row, in a place; whoever changes this changes ``symrnn_torch.h``."""
+_BITS, _TENSOR_BITS = 24, 14
+"""Bits of a number of rows, and of a first row, in a place, and of a tensor: as in ``symrnn_torch.h``."""
 MOST_ROWS = (1 << _BITS) - 1
-_TENSOR_BITS = 14
+"""The most rows of a tensor with several parameters."""
 _BEGINS = 1 << (2 * _BITS + _TENSOR_BITS)
+"""The bit of a place that is the first one of its parameter."""
 
 
 class ParameterStacks:
@@ -56,17 +57,25 @@ class ParameterStacks:
             for name in names:
                 found[name].append((at, row))
                 row += rows[name][0]
-            if row > MOST_ROWS:
-                raise ValueError(
-                    f"layout: a stack has {row} rows, and at most {MOST_ROWS} are possible; leave the layout out"
-                )
         self.absent = max((rows[name][0] for name, places in found.items() if not places), default=0)
-        numbers = [each for name, of in found.items() for each in places_of(rows[name][0], of or [(len(blocks), 0)])]
-        # As many as the operators take: symrnn_torch.h, MOST_GIVEN and MOST_BLOCKS.
-        if len(blocks) >= 4 * len(shapes) + 4 or len(numbers) > 8 * len(shapes) + 8:
-            raise ValueError(f"layout: {len(blocks)} stacks are too many for {len(shapes)} parameters; leave some out")
         plain = [*blocks.items()] == [(name, (name,)) for name in shapes]
-        self.places = () if plain else tuple(numbers)
+        self.places = () if plain else self._places(found)
+
+    def _places(self, found: Mapping[str, Sequence[tuple[int, int]]]) -> tuple[int, ...]:
+        """The blocks of each parameter as `places_of` has them; those of one without any are the zeros.
+
+        Raises:
+            ValueError: there are more blocks, or larger ones, than the operators take.
+        """
+        most = max(self.absent, *(sum(self.rows[name][0] for name in names) for names in self.blocks.values()))
+        if most > MOST_ROWS:
+            raise ValueError(f"layout: a stack has {most} rows, and {MOST_ROWS} are possible; leave the layout out")
+        zeros, count = len(self.blocks), len(self.rows)
+        numbers = [each for name, of in found.items() for each in places_of(self.rows[name][0], of or [(zeros, 0)])]
+        # As many as the operators take: symrnn_torch.h, MOST_GIVEN and MOST_BLOCKS.
+        if zeros >= min(4 * count + 4, 1 << _TENSOR_BITS) or len(numbers) > 8 * count + 8:
+            raise ValueError(f"layout: {zeros} stacks are too many for {count} parameters; leave some out")
+        return tuple(numbers)
 
     def read(self, tensors: list[Tensor]) -> list[Tensor]:
         """The tensors of a module, in order, as kernels read them and as `places` are: with the zeros of absent parameters.
@@ -114,7 +123,7 @@ def stacks_of(
         left_out: tensors of the layout that the module does not have, all of vectors.
 
     Raises:
-        ValueError: the cell has no such layout.
+        ValueError: the cell has no such layout, or it has more stacks or rows than operators take.
     """
     shapes = {each.name: shape_in(each.shape, sizes) for each in cell.parameters}
     rows = {each.name: flat_shape(each.shape, sizes) for each in cell.parameters}

@@ -188,9 +188,9 @@ _Static_assert(sizeof 1.0 == sizeof(double),
 /* Whether the tiles of a part of a panel ask for the next part, where a stage has more than AHEAD_BYTES of weights. */
 #define READS_AHEAD (SYMRNN_VECTOR_BYTES >= 32)
 #define AHEAD_BYTES (SYMRNN_VECTOR_BYTES == 64 ? 1 << 20 : 4 << 20)
-/* Rows of sums that a stage keeps before it runs its statements on them: of four tiles of units at least, so that the statements
-   read more than one line of a cache in each row. */
-#define SUM_ROWS (4 * GROUP_ROWS)
+/* Rows of sums that a stage keeps on the stack before it runs its statements on them: of four tiles of units, so that the statements
+   read more than one line of a cache in each row; of two where a cell has so many sums that four would take more than 96 KiB. */
+#define SUM_ROWS ((SYMRNN_VECTOR_BYTES * GROUP_ROWS * MOST_SUMS > 24576 ? 2 : 4) * GROUP_ROWS)
 /* Rows of a deferred product that are packed at a time, at most BLOCK_ROWS, and tiles of its left side. */
 #define CHUNK 256
 #define LEFT_TILES 8
@@ -220,9 +220,10 @@ _Static_assert(sizeof 1.0 == sizeof(double),
 #define HOISTED_ROWS 128
 #define NEAR_NUMBERS (SYMRNN_VECTOR_BYTES == 64 ? HOISTED_NUMBERS : 65536)
 /* Weights of more bytes, as one direction of time reads them, come from memory at each step; what is hoisted is then computed
-   for so many times as many steps together. So many rows take longer than reading the weights does. */
+   for so many times as many steps together. */
 #define FAR_BYTES (16 << 20)
 #define FAR_STEPS 8
+/* From so many rows on, a step takes longer than reading these weights does. */
 #define FAR_ROWS 32
 
 /* ---- the processor ---- */

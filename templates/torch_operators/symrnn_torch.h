@@ -632,8 +632,8 @@ static cut cut_sequence(held *h, const call *c, int64_t checkpoint)
     while (whole > 1 && whole / 2 * c->d.rows % SUMMED_TOGETHER == 0)
         whole /= 2;
     if (checkpoint > 0) {
-        const size_t steps = c->d.steps, asked = (size_t)checkpoint < steps ? (size_t)checkpoint : steps + !steps;
-        found.steps = (asked + whole - 1) / whole * whole;
+        const size_t steps = c->d.steps;
+        found.steps = ((size_t)checkpoint + whole - 1) / whole * whole;
         found.steps = found.steps > 2 ? found.steps : 2;
         /* One step alone adds its products in another order, so no piece has a single one: the last takes it on. */
         found.count = steps < 2 ? steps : (steps + found.steps - 2) / found.steps;

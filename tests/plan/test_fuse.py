@@ -109,7 +109,7 @@ def test_the_statement_of_a_fused_stage_is_the_loop_s() -> None:
     assert fused is not None
     assert fused.before == ()
     (stage,) = fused.loop
-    assert stage.loop == STEP
+    assert stage.loop is STEP
     assert stage.whole.accumulators == (Accumulator("a_sum", (FORM, OTHER)),)
     assert stage.whole.statements == (Statement("a_x", Name("b"), "1"), *STEP.statements)
 

@@ -34,7 +34,7 @@ def test_gradients_are_the_same(name: str, backend: str) -> None:
     cell = symrnn.load(name)
     width = 6 if cell.input_is_hidden else 5
     params = k.init_params(width, 6)
-    for steps, rows in ((37, 8), (33, 8), (257, 1), (5, 32), (9, 256), (1, 3), (0, 3), (4, 0)):
+    for steps, rows in ((37, 8), (65, 8), (513, 1), (5, 32), (9, 256), (7, 256), (1, 3), (0, 3), (4, 0)):
         x = rng.standard_normal((steps, rows, width)).astype(np.float32)
         for reverse in (False, True):
             for lengths in (None, rng.integers(0, steps + 1, rows)):
@@ -48,7 +48,7 @@ def test_gradients_are_the_same(name: str, backend: str) -> None:
                     if backend == "c":
                         np.testing.assert_array_equal(a, b)
                     else:
-                        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
+                        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4 * (1 + np.abs(b).max(initial=0)))
 
 
 @pytest.mark.parametrize("backend", ["c", "numpy"])

@@ -39,7 +39,7 @@ def results(layer: Any, x: Any, lengths: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("rows", [1, 8, 32])
+@pytest.mark.parametrize("rows", [1, 8, 256])
 @pytest.mark.parametrize("name", NAMES, ids=lambda name: Path(name).stem)
 def test_gradients_are_the_same_to_the_bit(name: str, rows: int, threads: int) -> None:
     layer = home.Layer(name, 5, 7, num_layers=2, bidirectional=True, threads=threads)
@@ -50,7 +50,7 @@ def test_gradients_are_the_same_to_the_bit(name: str, rows: int, threads: int) -
         lengths = torch.randint(0, steps + 1, (rows,)) if ragged else None
         layer.checkpoint = None
         whole = results(layer, x, lengths)
-        layer.checkpoint = 3
+        layer.checkpoint = 1
         assert all(torch.equal(a, b) for a, b in zip(results(layer, x, lengths), whole, strict=True))
 
 

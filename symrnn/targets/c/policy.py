@@ -24,7 +24,8 @@ POLICY = Policy(
     notes=(
         (
             "fused",
-            "runs if a step's rows fill the register tiles and a cache holds its weights, and if there is only one step",
+            "runs if a step's rows fill the register tiles, and a cache holds its weights or there are 32 rows or more; "
+            "and if there is only one step",
         ),
         (
             "register tile",
