@@ -37,6 +37,7 @@ MEASURED = {
     "benchmarks/participants/__init__.py": "the names of the participants, of which one is the target numpy",
     "benchmarks/participants/limits.py": "how near the C kernels come to the processor's limits",
     "benchmarks/participants/ours.py": "the kernels that compete with other libraries",
+    "benchmarks/held.py": "features of the processor, hidden by a C library of its own",
     "benchmarks/profile.py": "where the time of the C kernels goes",
     "benchmarks/roofline.py": "the processor's limits, by a C program of its own",
     "benchmarks/streaming.py": "a stream of the C kernels beside a C program",

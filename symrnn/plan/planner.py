@@ -94,7 +94,7 @@ def _forward(
     before = stages(parts.before, f"{prefix}hoist", sizes, allocator)
     loop = stages(parts.loop, f"{prefix}step", sizes, allocator)
     fused = fuse(before, loop, parts.hoisted) if policy.fused else None
-    if fused is not None:  # both forms number their sums alike, and share panels
+    if fused is not None:  # both forms number their sums alike
         loop = tuple(each.loop for each in fused.loop)
     crosses = crossing((*once, *before, *loop))
     if fused is not None:
