@@ -20,6 +20,8 @@ from symrnn.language.tree import MatVec, is_next, walk
 
 _SHORTEST = 3
 """Shorter names, and shorter parts of names, are all one edit apart."""
+_OF_TIME = ("t", "prev", "next", "old", "new")
+"""Endings with which papers say the time of a value: ``h_t`` is the state itself here, ``h`` or ``h'``."""
 
 
 def doubts(cell: Cell) -> tuple[str, ...]:
@@ -127,12 +129,19 @@ def _similar(cell: Cell, parameter: Variable) -> Iterator[str]:
     matrix = len(parameter.shape) == 2 or parameter.matrix
     values = () if matrix else (*cell.constants, *cell.given[1:], *cell.states, *assigned)
     near = [name for name in values if _one_edit(parameter.name, name)]
+    vectors = () if matrix else (*cell.given, *cell.states)
+    near += [name for name in vectors if _spelt_otherwise(parameter.name, name)]
     near += [
         other.name
         for other in cell.of_role(Role.PARAMETER)
         if other.shape == parameter.shape and other.name < parameter.name and _bare(other.name) == _bare(parameter.name)
     ]
     yield from near[:1]
+
+
+def _spelt_otherwise(name: str, value: str) -> bool:
+    """Whether ``name`` is ``value`` with its time, or its only letter twice."""
+    return name in (f"{value}_{ending}" for ending in _OF_TIME) or (len(value) == 1 and name == 2 * value)
 
 
 def _bare(name: str) -> str:

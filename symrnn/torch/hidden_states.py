@@ -69,7 +69,8 @@ def _by_name(hx: States | Mapping[str, Tensor], names: Sequence[str]) -> dict[st
         return dict(hx)
     given = (hx,) if isinstance(hx, Tensor) else tuple(hx)
     if len(given) != len(names):
-        raise ValueError(f"hx: expected {', '.join(names)}, found {len(given)} tensor{'s' * (len(given) != 1)}")
+        wanted = f"a tuple ({', '.join(names)})" if len(names) > 1 else names[0]
+        raise ValueError(f"hx: expected {wanted}, found {len(given)} tensor{'s' * (len(given) != 1)}")
     return dict(zip(names, given, strict=True))
 
 

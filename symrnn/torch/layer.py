@@ -261,7 +261,7 @@ class Layer(nn.Module):
             ValueError: the layer is bidirectional, or a shape does not fit.
         """
         if self.bidirectional:
-            raise ValueError("step: a bidirectional layer reads the last step first, so it runs whole sequences alone")
+            raise ValueError("step: a bidirectional layer reads the last step first, so it only runs whole sequences")
         hold_tensor("x_t", x_t)
         outer = x_t.ndim - len(self._of_x)
         if outer not in (0, 1):

@@ -25,6 +25,10 @@ CELLS = sorted(Path(__file__).parents[1].joinpath("cells").glob("*.toml"))
         ("h_new = tanh(W @ x)\nh' = h_new + hnew * h", "hnew", "h_new"),
         ("mem' = mem + tanh(W @ x)\nh' = mem' + 0.5 * men", "men", "mem"),
         ("h' = tanh(W_x @ x + Wx @ x + U @ h)", "Wx", "W_x"),
+        ("m' = m + W @ x\nh' = tanh(U @ h + V @ m_t)", "m_t", "m"),
+        ("m' = m + W @ x\nh' = tanh(U @ h + V @ m_prev)", "m_prev", "m"),
+        ("m' = m + W @ x\nh' = tanh(U @ h + v * mm)", "mm", "m"),
+        ("h' = tanh(W @ x + x_t * h)", "x_t", "x"),
     ],
 )
 def test_a_name_one_edit_from_another_is_noted(equations: str, misspelt: str, meant: str) -> None:

@@ -310,7 +310,10 @@ def test_parameters_leave_for_c() -> None:
         (lambda: home.Layer("gru", 5, 7)(torch.ones(4, 3, 6)), "x: expected 5 numbers in each row"),
         (lambda: home.Layer("gru", 5, 7)(torch.ones(5)), "x: expected three axes, or two for one row"),
         (lambda: home.Layer("gru", 5, 7)(torch.ones(4, 3, 5), torch.ones(1, 2, 7)), "hx: expected h of shape"),
-        (lambda: home.LSTM(5, 7)(torch.ones(4, 3, 5), torch.ones(1, 3, 7)), "hx: expected h, c, found 1 tensor"),
+        (
+            lambda: home.LSTM(5, 7)(torch.ones(4, 3, 5), torch.ones(1, 3, 7)),
+            r"hx: expected a tuple \(h, c\), found 1 tensor",
+        ),
         (lambda: home.Layer("gru", 5, 7)(torch.ones(4, 3, 5), lengths=torch.ones(2, dtype=int)), "lengths: expected"),
     ],
 )
