@@ -29,6 +29,7 @@ from symrnn.language.prepared import MatrixKind, Preparing, check_values, name_m
 from symrnn.language.scanner import name_fault
 from symrnn.language.size_tables import ARGUMENTS, InputEntry, SizeEntry, SizeTables, counts, held_inputs
 from symrnn.language.sizes import Shape, Sizes, infer
+from symrnn.language.spelling import one_edit_apart
 from symrnn.language.system import INPUT, Equation, Role, System, Variable
 from symrnn.language.tree import PRIME, Call, MatVec, Name, constants, is_next, names, walk
 from symrnn.language.written import Authored, written
@@ -268,8 +269,10 @@ class _Composer:
         self._matrices = [name for name in self._parameters if name in matrices or name in self._preparing.matrices]
         for name, assignment in self._targets.items():
             if not is_next(name) and name not in read and name not in returned:
+                meant = next((each for each in self._parameters if one_edit_apart(name, each)), "")
+                remedy = f"if `{meant}`, which nothing assigns, stands for it, correct that; else " if meant else ""
                 raise self._origin.error(
-                    f"`{name}` is assigned and never used; use it, name it under `output`, or remove it",
+                    f"`{name}` is assigned and never used; {remedy}use it, name it under `output`, or remove it",
                     assignment.place,
                 )
         for name in self._inputs[1:]:

@@ -14,12 +14,11 @@ from collections.abc import Iterator
 
 from symrnn.language.axes import axes_of, has_axes
 from symrnn.language.cell import Cell
+from symrnn.language.spelling import bare, one_edit_apart
 from symrnn.language.system import HIDDEN, INPUT, Role, Variable
 from symrnn.language.text import to_text
 from symrnn.language.tree import MatVec, is_next, walk
 
-_SHORTEST = 3
-"""Shorter names, and shorter parts of names, are all one edit apart."""
 _OF_TIME = ("t", "prev", "next", "old", "new")
 """Endings with which papers say the time of a value: ``h_t`` is the state itself here, ``h`` or ``h'``."""
 
@@ -128,13 +127,13 @@ def _similar(cell: Cell, parameter: Variable) -> Iterator[str]:
     assigned = (equation.target for equation in cell.equations if not is_next(equation.target))
     matrix = len(parameter.shape) == 2 or parameter.matrix
     values = () if matrix else (*cell.constants, *cell.given[1:], *cell.states, *assigned)
-    near = [name for name in values if _one_edit(parameter.name, name)]
+    near = [name for name in values if one_edit_apart(parameter.name, name)]
     vectors = () if matrix else (*cell.given, *cell.states)
     near += [name for name in vectors if _spelt_otherwise(parameter.name, name)]
     near += [
         other.name
         for other in cell.of_role(Role.PARAMETER)
-        if other.shape == parameter.shape and other.name < parameter.name and _bare(other.name) == _bare(parameter.name)
+        if other.shape == parameter.shape and other.name < parameter.name and bare(other.name) == bare(parameter.name)
     ]
     yield from near[:1]
 
@@ -142,34 +141,3 @@ def _similar(cell: Cell, parameter: Variable) -> Iterator[str]:
 def _spelt_otherwise(name: str, value: str) -> bool:
     """Whether ``name`` is ``value`` with its time, or its only letter twice."""
     return name in (f"{value}_{ending}" for ending in _OF_TIME) or (len(value) == 1 and name == 2 * value)
-
-
-def _bare(name: str) -> str:
-    return name.replace("_", "").lower()
-
-
-def _apart(one: str, other: str) -> tuple[str, str]:
-    """Both names without what they share of their parts between underscores: ``a_i`` and ``s_i`` are ``a`` and ``s``."""
-    ours, others = one.split("_"), other.split("_")
-    if len(ours) != len(others):
-        return one, other
-    differing = [pair for pair in zip(ours, others, strict=True) if pair[0] != pair[1]]
-    return ("_".join(a for a, _ in differing), "_".join(b for _, b in differing))
-
-
-def _one_edit(one: str, other: str) -> bool:
-    """Whether a letter left out, put in, replaced or swapped with its neighbour makes one name of the other."""
-    if _bare(one) == _bare(other) and len(one) > 1:
-        return True
-    short, long = sorted(_apart(one.lower(), other.lower()), key=len)
-    if len(short) < _SHORTEST or len(long) - len(short) > 1:
-        return False
-    if len(short) < len(long):
-        return any(long[:at] + long[at + 1 :] == short for at in range(len(long)))
-    apart = [at for at in range(len(short)) if short[at] != long[at]]
-    swapped = (
-        len(apart) == 2
-        and apart[1] == apart[0] + 1
-        and short[apart[0]] + short[apart[1]] == long[apart[1]] + long[apart[0]]
-    )
-    return len(apart) == 1 or swapped

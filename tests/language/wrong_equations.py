@@ -77,6 +77,12 @@ NAMES = (
         "[constants]\nk = 1\n[init]\nk = 1\n",
     ),
     Wrong("unused intermediate", "h' = x\n  m = x", (4, 3), "`m` is assigned and never used"),
+    Wrong(
+        "misspelt where it is read",
+        "cand = tanh(x)\nh' = h + cnd + b_cand",
+        (3, 1),
+        "`cand` is assigned and never used; if `cnd`, which nothing assigns, stands for it, correct that; else use it",
+    ),
     Wrong("no state", "m = x", (3, 1), "the cell has no state"),
 )
 
