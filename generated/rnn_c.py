@@ -817,8 +817,8 @@ class _Choice:
 # ---- Packing: parameters laid out for the kernels, and copies of them by the same pass ----
 
 
-_PACKED_ALONE, _PACKED_ASLEEP = 1 << 18, 1 << 22
-"""The most bytes of weights that one thread packs, if others wait for a call, and if they sleep."""
+_PACKED_EACH, _PACKED_ASLEEP = 1 << 18, 1 << 22
+"""The fewest bytes of weights that are worth a thread that waits for a call, and the most that one packs where others sleep."""
 _COPIED_ALONE = 1 << 17
 """The most bytes of parameters that are copied first and packed later: for fewer, to ask for addresses takes longer."""
 _KEPT_PACKINGS = 16
@@ -866,9 +866,9 @@ class _Packing:
         """
         parts, woken, choice = 1, 1, None
         size = self.size * self.dtype.itemsize
-        if size > _PACKED_ALONE:
+        if size >= 2 * _PACKED_EACH:
             bound = min(_cores(), _MOST_PARTS) if most is None else most
-            parts, woken = (min(bound, -(-size // alone)) for alone in (_PACKED_ALONE, _PACKED_ASLEEP))
+            parts, woken = (min(bound, count) for count in (size // _PACKED_EACH, -(-size // _PACKED_ASLEEP)))
             if most is None and parts > 1:
                 if parts not in self.choices:
                     self.choices[parts] = _Choice(parts)

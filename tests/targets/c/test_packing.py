@@ -242,7 +242,7 @@ def test_the_environment_bounds_the_threads_that_pack(monkeypatch: pytest.Monkey
         return int(run(dtype, name, arguments, parts, woken, choice))
 
     monkeypatch.setattr(module._TEAM, "run", counted)
-    monkeypatch.setattr(module, "_PACKED_ALONE", 1 << 12)
+    monkeypatch.setattr(module, "_PACKED_EACH", 1 << 12)
     monkeypatch.setattr(module, "_PACKED_ASLEEP", 1 << 19)
     for cores in ("1", "2", "3"):
         monkeypatch.setenv("SYMRNN_NUM_THREADS", cores)
