@@ -3,8 +3,8 @@
 The folder of each page has the cell file of the README. A block that follows "`file`:" is written to that file. Shell
 blocks are run line by line, and a ``text`` block behind one, or behind a Python block, holds lines of its output in order;
 "…" stands for lines left out. Python blocks are run, and those with prompts are held to their output. Left out: lines that
-install something or run the tests, most iterations of the examples, and the compiler's optimisation; where somebody waits,
-what takes long.
+install something or run the tests, and most iterations of the examples; where somebody waits, what takes long, and the
+compiler's optimisation.
 """
 
 from __future__ import annotations
@@ -89,9 +89,9 @@ def costly(page: Path) -> bool:
 
 
 class Reader:
-    """Does what a page says, in a folder; ``quick``, without the compiler's optimisation."""
+    """Does what a page says, in a folder."""
 
-    def __init__(self, page: Path, folder: Path, *, whole: bool = True, quick: bool = False) -> None:
+    def __init__(self, page: Path, folder: Path, *, whole: bool = True) -> None:
         self.page, self.folder, self.whole = page, folder, whole
         self.output: str | None = ""  # None where the line before was left out
         self.names: dict[str, Any] = {}  # of the sessions: each goes on where the last one ended
@@ -102,7 +102,7 @@ class Reader:
         python.chmod(0o755)
         self.environment = os.environ | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": ""}
         compiler = shutil.which("cc")
-        if quick and compiler:
+        if not whole and compiler:
             self.environment["SYMRNN_CC"] = str(QUICK)
             programs.joinpath("cc").write_text(f'#!/bin/sh\nexec "{compiler}" "$@" -O0\n', encoding="utf-8")
             programs.joinpath("cc").chmod(0o755)
@@ -174,7 +174,7 @@ def test_the_page_does_what_it_says(page: Path, whole: bool, tmp_path: Path) -> 
         pytest.importorskip("torch", reason="PyTorch is not installed")
     shutil.copytree(ROOT / "examples", tmp_path / "examples", ignore=shutil.ignore_patterns("__pycache__"))
     write_cell_of_the_readme(tmp_path)
-    reader = Reader(page, tmp_path, whole=whole, quick=True)
+    reader = Reader(page, tmp_path, whole=whole)
     for block in blocks(page):
         reader.follow(block)
 
