@@ -42,8 +42,8 @@ CASES = (Case(3, 2, 2, 3, ORACLES), Case(4, 3, 5, 4, (INTERPRETER, COMPLEX_STEP)
 PROFILE = settings(
     derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck), print_blob=False
 )
-NUMPY_EXAMPLES = (pytest.param(30, marks=pytest.mark.brief), pytest.param(200, marks=pytest.mark.long))
-C_EXAMPLES = (pytest.param(3, marks=pytest.mark.brief), pytest.param(40, marks=pytest.mark.long))
+NUMPY_EXAMPLES = (30, pytest.param(200, marks=pytest.mark.long))
+C_EXAMPLES = (3, pytest.param(40, marks=pytest.mark.long))
 DRAWN = 1000
 """Examples that must reach the whole language between them."""
 

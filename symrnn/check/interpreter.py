@@ -391,7 +391,7 @@ class _InterpretedStep:
 
 
 def _inner_product(row: Vector, vector: Vector) -> float:
-    """Their inner product, rounded once beside its factors: half the time of a generator, in what takes most of it."""
+    """Their inner product, rounded once beside its factors: in what takes most time, two thirds of a generator's or less."""
     if len(row) != len(vector):
         raise ValueError(f"a row of {len(row)} numbers meets {len(vector)}")
     return math.fsum(map(mul, row, vector))

@@ -269,10 +269,8 @@ class _Composer:
         self._matrices = [name for name in self._parameters if name in matrices or name in self._preparing.matrices]
         for name, assignment in self._targets.items():
             if not is_next(name) and name not in read and name not in returned:
-                meant = next((each for each in self._parameters if one_edit_apart(name, each)), "")
-                remedy = f"if `{meant}`, which nothing assigns, stands for it, correct that; else " if meant else ""
                 raise self._origin.error(
-                    f"`{name}` is assigned and never used; {remedy}use it, name it under `output`, or remove it",
+                    f"`{name}` is assigned and never used; {self._misspelt(name)}use it, name it under `output`, or remove it",
                     assignment.place,
                 )
         for name in self._inputs[1:]:
@@ -294,6 +292,13 @@ class _Composer:
             if name not in called:
                 message = f"[functions] {name}: the equations never call it; use it or remove it"
                 raise self._origin.entry_error(message, "functions", name)
+
+    def _misspelt(self, name: str) -> str:
+        """The remedy if a parameter, a matrix if ``name`` is one, may be the misspelt name; nothing otherwise."""
+        matrix = name in self._preparing.matrices
+        alike = (each for each in self._parameters if (each in self._matrices) == matrix and one_edit_apart(name, each))
+        meant = next(alike, "")
+        return f"if `{meant}`, which nothing assigns, stands for it, correct that; else " if meant else ""
 
     def _see(self, name: str) -> None:
         known = name in self._inputs or name in self._targets or name.removesuffix(PRIME) in self._states

@@ -83,6 +83,18 @@ NAMES = (
         (3, 1),
         "`cand` is assigned and never used; if `cnd`, which nothing assigns, stands for it, correct that; else use it",
     ),
+    Wrong(
+        "a vector is no misspelt matrix",
+        "Wg = tanh(x)\nh' = h + W_g @ x",
+        (3, 1),
+        "`Wg` is assigned and never used; use it, name it",
+    ),
+    Wrong(
+        "a prepared matrix that is misspelt where it is read",
+        "W_skew = W - W.T\nh' = W_skwe @ h + x",
+        (3, 1),
+        "`W_skew` is assigned and never used; if `W_skwe`, which nothing assigns, stands for it, correct that; else use it",
+    ),
     Wrong("no state", "m = x", (3, 1), "the cell has no state"),
 )
 
